@@ -64,18 +64,23 @@ func (e *Endpoint) Closed(now time.Time) (at time.Time, why CloseReason, ok bool
 	return at, why, ok
 }
 
-// NextClose is the first moment at which intake may close by time alone.
-func (e *Endpoint) NextClose() time.Time {
+// PurgeAt is when what is left of the endpoint is deleted if nothing happens
+// until then: Keep after its intake closes.
+func (e *Endpoint) PurgeAt() time.Time {
 	at := e.ExpiresAt
-	if e.Idle > 0 {
-		if t := e.UsedAt.Add(e.Idle); t.Before(at) {
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
 	}
-	if !e.RevokedAt.IsZero() && e.RevokedAt.Before(at) {
-		at = e.RevokedAt
+	sooner(e.RevokedAt)
+	if e.Idle > 0 {
+		sooner(e.UsedAt.Add(e.Idle))
 	}
-	return at
+	if e.MaxUses > 0 && e.Uses >= e.MaxUses {
+		sooner(e.UsedAt)
+	}
+	return at.Add(e.Keep)
 }
 
 // CloseReason is why intake is closed.

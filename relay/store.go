@@ -44,8 +44,9 @@ type Store interface {
 	Update(ctx context.Context, id EndpointID, fn func(*Endpoint) error) (Endpoint, error)
 	// Use takes n uses of an endpoint with MaxUses, or gives -n back. It
 	// returns the uses left: ErrUsedUp, and nothing taken, where they do not
-	// suffice. For an endpoint without MaxUses it does nothing and returns -1.
-	Use(ctx context.Context, id EndpointID, n int64) (left int64, err error)
+	// suffice. Taking sets UsedAt to at. For an endpoint without MaxUses it
+	// does nothing and returns -1.
+	Use(ctx context.Context, id EndpointID, n int64, at time.Time) (left int64, err error)
 
 	// Spool opens a place for a body that is too large to hold. It is not
 	// durable until Push takes it.
@@ -74,8 +75,8 @@ type Store interface {
 	// Depth counts an endpoint's items.
 	Depth(ctx context.Context, id EndpointID) (Depth, error)
 
-	// Due lists endpoints whose NextClose is not after now, oldest first, at
-	// most limit, and the next such moment after now (zero: none known).
+	// Due lists endpoints whose PurgeAt is not after now, oldest first, at most
+	// limit, and the next such moment after now (zero: none).
 	Due(ctx context.Context, now time.Time, limit int) (due []Endpoint, next time.Time, err error)
 	// Purge deletes the record and all its items; its public ids are
 	// forgotten. It returns what was deleted.
@@ -109,7 +110,7 @@ type StoredBody interface {
 type Push struct {
 	Delivery tunnel.Delivery // Body nil, Seq 0; Attempt is the open attempt's number where one runs, else 0
 	QueuedAt time.Time       // RetryFor counts from here
-	Use      bool            // take one use in the same transaction
+	Use      bool            // take one use in the same transaction, as of QueuedAt; ErrUsedUp
 	MaxItems int             // quota of queued and dead items, 0: none
 	MaxBytes int64           // quota of their bodies, 0: none
 }
