@@ -62,7 +62,7 @@ func ParseID(s string) (ID, error) {
 	if !ok || len(rest) != 26 {
 		return id, fmt.Errorf("delivery id %q is not dlv_ and 26 characters", s)
 	}
-	if _, err := idEncoding.Decode(id[:], []byte(rest)); err != nil {
+	if _, err := idEncoding.Decode(id[:], []byte(rest)); err != nil || id.String() != s {
 		return ID{}, fmt.Errorf("delivery id %q is not lower-case base32", s)
 	}
 	return id, nil

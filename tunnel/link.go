@@ -1,0 +1,344 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// PingInterval is how often each side asks whether the other is there.
+	PingInterval = 15 * time.Second
+	// DeadAfter is how long a side may stay silent. It is less than two ping
+	// intervals, so that a frozen peer is noticed within 25 s, and ten seconds
+	// more than one, so that a slow phone link is not taken for dead.
+	DeadAfter = 25 * time.Second
+	// stuckAfter is how long one message may take to leave: the other side
+	// pings but does not read.
+	stuckAfter = 60 * time.Second
+	// closeWithin bounds saying goodbye.
+	closeWithin = 2 * time.Second
+)
+
+// link is what both ends of a tunnel share: the writer that gathers frames into
+// messages, pings, and the watch over silence. One goroutine calls read, one
+// calls write; any may send.
+type link struct {
+	conn   Conn
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	heard   atomic.Int64 // when a message last came in, as nanoseconds since started
+	writing atomic.Int64 // since when a message is being written; 0: none is
+	started time.Time
+	rtt     atomic.Int64
+	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
+
+	mu      sync.Mutex
+	out     []byte        // whole frames, in order
+	bulk    []*bulk       // bodies in pieces, in turn
+	pong    *pongFrame    // only the latest: a flood of pings costs nothing
+	closing *CloseError   // say it when out is empty, then end
+	wake    chan struct{} // there is something to write
+	timer   *time.Timer
+	ping    int64 // when the next ping is due, as heard; only tick uses it
+}
+
+// bulk is a body on its way in pieces.
+type bulk struct {
+	id   ID
+	src  Body
+	off  int64
+	size int64
+	// failed is called when src cannot be read; nil when it cannot happen.
+	failed func(error)
+}
+
+func newLink(ctx context.Context, conn Conn) *link {
+	l := &link{conn: conn, wake: make(chan struct{}, 1), started: time.Now(), ping: int64(PingInterval)}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	l.timer = time.AfterFunc(PingInterval, l.tick)
+	return l
+}
+
+// now is the monotonic time since the link was made, never 0.
+func (l *link) now() int64 { return int64(time.Since(l.started)) + 1 }
+
+// tick runs at each ping interval and when silence may have lasted too long.
+func (l *link) tick() {
+	if l.ctx.Err() != nil {
+		return
+	}
+	now := l.now()
+	silent := time.Duration(now - l.heard.Load())
+	if silent >= DeadAfter {
+		l.fail(ErrDead)
+		return
+	}
+	if since := l.writing.Load(); since > 0 && time.Duration(now-since) >= stuckAfter {
+		l.fail(ErrDead)
+		return
+	}
+	if now >= l.ping {
+		l.send(&pingFrame{stamp: uint64(now)})
+		l.ping = now + int64(PingInterval)
+	}
+	next := min(time.Duration(l.ping-now), DeadAfter-silent)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() == nil {
+		l.timer.Reset(next)
+	}
+}
+
+// fail ends the link at once. The first cause stays.
+func (l *link) fail(cause error) {
+	l.cancel(cause)
+	l.mu.Lock()
+	l.timer.Stop()
+	l.mu.Unlock()
+}
+
+// shut says goodbye after what is queued, then ends the link.
+func (l *link) shut(code CloseCode, reason string) {
+	l.mu.Lock()
+	if l.closing == nil {
+		l.closing = &CloseError{code, reason}
+		l.bulk = nil
+	}
+	l.mu.Unlock()
+	l.poke()
+}
+
+func (l *link) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// send queues a frame. Frames keep their order; pieces of bodies come after
+// whatever small frames are waiting.
+func (l *link) send(f frame) {
+	l.mu.Lock()
+	l.out = appendFrame(l.out, f)
+	l.mu.Unlock()
+	l.poke()
+}
+
+// sendWith queues a frame and the long body that belongs to it.
+func (l *link) sendWith(f frame, b *bulk) {
+	l.mu.Lock()
+	l.out = appendFrame(l.out, f)
+	l.bulk = append(l.bulk, b)
+	l.mu.Unlock()
+	l.poke()
+}
+
+// drop takes a body out of the line. It tells whether pieces were left.
+func (l *link) drop(id ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, b := range l.bulk {
+		if b.id == id {
+			l.bulk = append(l.bulk[:i], l.bulk[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// write is the writer's loop: it takes all that waits and sends it as one
+// message, without a timer. It returns why the link ended.
+func (l *link) write() error {
+	var spare []byte
+	for {
+		select {
+		case <-l.wake:
+		case <-l.ctx.Done():
+			return context.Cause(l.ctx)
+		}
+		for {
+			runtime.Gosched() // others may be about to add to this message
+			batch, piece, closing := l.take(spare)
+			if len(batch) == 0 && piece == nil {
+				if closing == nil {
+					break
+				}
+				l.goodbye(closing)
+				return closing
+			}
+			if piece != nil {
+				var err error
+				if batch, err = appendPiece(batch, piece); err != nil {
+					l.drop(piece.id)
+					piece.failed(err)
+				}
+			}
+			if err := l.flush(batch); err != nil {
+				l.fail(err)
+				return context.Cause(l.ctx)
+			}
+			spare = nil
+			if cap(batch) <= maxBatch+pieceSize {
+				spare = batch[:0]
+			}
+		}
+		spare = nil // an idle tunnel keeps no buffer
+	}
+}
+
+// take empties the queue of frames and picks the body whose turn it is.
+func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	batch, l.out = l.out, spare
+	if l.pong != nil {
+		batch = appendFrame(batch, l.pong)
+		l.pong = nil
+	}
+	if len(l.bulk) > 0 {
+		piece = l.bulk[0]
+		copy(l.bulk, l.bulk[1:])
+		l.bulk = l.bulk[:len(l.bulk)-1]
+		if piece.off+pieceSize < piece.size {
+			l.bulk = append(l.bulk, piece)
+		}
+	}
+	return batch, piece, l.closing
+}
+
+func appendPiece(batch []byte, p *bulk) ([]byte, error) {
+	data := make([]byte, min(pieceSize, p.size-p.off))
+	if n, err := p.src.ReadAt(data, p.off); n < len(data) {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return batch, err
+	}
+	p.off += int64(len(data))
+	return appendFrame(batch, &pieceFrame{p.id, data}), nil
+}
+
+// flush writes a batch in messages of about maxBatch bytes, cut between frames.
+func (l *link) flush(batch []byte) error {
+	defer l.writing.Store(0)
+	for len(batch) > 0 {
+		n := 0
+		for n < len(batch) {
+			_, _, rest, err := nextFrame(batch[n:])
+			if err != nil {
+				return err
+			}
+			size := len(batch) - n - len(rest)
+			if n > 0 && n+size > maxBatch {
+				break
+			}
+			n += size
+		}
+		l.writing.Store(l.now())
+		if err := l.conn.Write(l.ctx, batch[:n]); err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+// goodbye closes the connection with a code, as far as it can.
+func (l *link) goodbye(ce *CloseError) {
+	if c, ok := l.conn.(Closer); ok {
+		done := make(chan struct{})
+		stop := time.AfterFunc(closeWithin, func() { l.fail(ce) })
+		go func() { defer close(done); c.Close(ce.Code, ce.Reason) }()
+		select {
+		case <-done:
+		case <-l.ctx.Done():
+		}
+		stop.Stop()
+	}
+	l.fail(ce)
+}
+
+// read is the reader's loop: it cuts messages into frames and hands them to
+// dispatch, which must not block. It returns why the link ended.
+func (l *link) read(dispatch func(t frameType, payload []byte) error) error {
+	for {
+		msg, err := l.conn.Read(l.ctx)
+		if err != nil {
+			if cause := context.Cause(l.ctx); cause != nil {
+				return cause
+			}
+			l.fail(err)
+			return err
+		}
+		l.heard.Store(l.now())
+		for len(msg) > 0 {
+			t, payload, rest, err := nextFrame(msg)
+			if err == nil {
+				err = l.control(t, payload, dispatch)
+			}
+			if err != nil {
+				var ce *CloseError
+				if !errors.As(err, &ce) {
+					ce = &CloseError{CloseProtocol, err.Error()}
+				}
+				l.shut(ce.Code, ce.Reason)
+				select { // the writer says it and ends the link, unless it is stuck
+				case <-l.ctx.Done():
+				case <-time.After(2 * closeWithin):
+					l.fail(ce)
+				}
+				return ce
+			}
+			msg = rest
+		}
+	}
+}
+
+// control handles the frames that both sides treat alike.
+func (l *link) control(t frameType, payload []byte, dispatch func(frameType, []byte) error) error {
+	switch t {
+	case typePing:
+		var f pingFrame
+		if err := decodeFrame(&f, payload); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.pong = &pongFrame{f.stamp, time.Now()}
+		l.mu.Unlock()
+		l.poke()
+		return nil
+	case typePong:
+		var f pongFrame
+		if err := decodeFrame(&f, payload); err != nil {
+			return err
+		}
+		if now := l.now(); f.stamp > 0 && f.stamp <= uint64(now) {
+			rtt := now - int64(f.stamp)
+			l.rtt.Store(rtt)
+			l.skew.Store(int64(time.Until(f.clock)) + rtt/2)
+		}
+		return nil
+	}
+	return dispatch(t, payload)
+}
+
+// pieces collects the pieces of one body.
+type pieces struct {
+	buf  []byte
+	size int64
+}
+
+// add takes the next piece and tells whether the body is whole.
+func (p *pieces) add(data []byte) (whole bool, err error) {
+	if int64(len(p.buf))+int64(len(data)) > p.size {
+		return false, violation("pieces exceed the %d bytes announced", p.size)
+	}
+	p.buf = append(p.buf, data...)
+	return int64(len(p.buf)) == p.size, nil
+}
