@@ -111,15 +111,7 @@ func (s *Session) Run() error {
 	err := s.link.read(s.dispatch)
 	s.link.fail(err)
 	<-written
-	s.mu.Lock()
-	s.ended = true
-	open := s.open
-	s.open = nil
-	s.mu.Unlock()
-	for _, o := range open {
-		s.window.release(o.size)
-		o.done(Outcome{})
-	}
+	s.lose()
 	return err
 }
 
@@ -247,6 +239,35 @@ func (s *Session) GoAway(after time.Duration) {
 // It does not wait: Run returns when it is done.
 func (s *Session) Close(code CloseCode, reason string) { s.link.shut(code, reason) }
 
+// Displace ends the session in favour of a newer one: what it still says is
+// ignored from now on, its attempts are lost, and the listener is told why.
+// When it returns no callback of this session runs any more or ever will.
+func (s *Session) Displace(code CloseCode, reason string) {
+	s.lose()
+	s.link.shut(code, reason)
+}
+
+// Abort ends the session at once, without a word: its connection is taken for
+// dead.
+func (s *Session) Abort() {
+	s.lose()
+	s.link.fail(ErrClosed)
+}
+
+// lose ends all attempts as lost.
+func (s *Session) lose() {
+	s.mu.Lock()
+	s.ended = true
+	open := s.open
+	s.open = nil
+	s.mu.Unlock()
+	for id, o := range open {
+		s.link.drop(id)
+		s.window.release(o.size)
+		o.done(Outcome{})
+	}
+}
+
 // Epoch is the session's epoch.
 func (s *Session) Epoch() uint64 { return s.opts.Welcome.Epoch }
 
@@ -254,6 +275,12 @@ func (s *Session) Epoch() uint64 { return s.opts.Welcome.Epoch }
 func (s *Session) RTT() time.Duration { return time.Duration(s.link.rtt.Load()) }
 
 func (s *Session) dispatch(t frameType, payload []byte) error {
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	if ended {
+		return nil
+	}
 	switch t {
 	case typeResult:
 		var f resultFrame
@@ -310,6 +337,9 @@ func (s *Session) find(epoch uint64, id ID, attempt int) (*sent, error) {
 	}
 	o := s.open[id]
 	if o == nil || o.attempt != attempt {
+		if s.ended { // displaced while this frame was being read
+			return nil, ErrClosed
+		}
 		return nil, violation("no attempt %d of %s is open in this session", attempt, id)
 	}
 	return o, nil

@@ -1,0 +1,245 @@
+package relay
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/hookrelay/hook/inspect/safetext"
+	"github.com/hookrelay/hook/tunnel"
+)
+
+// errInstance is a redial of a listener that another has replaced.
+var errInstance = errors.New("another listener holds the endpoint")
+
+// tunnel serves GET /v1/tunnel: one listener for as long as it stays.
+func (s *Server) tunnel(w http.ResponseWriter, r *http.Request) {
+	key, ok := bearer(r)
+	if !ok {
+		problemUnauthorized().write(w)
+		return
+	}
+	if s.draining() {
+		problemShutdown(retrySoon).write(w)
+		return
+	}
+	c := s.proxies.Client(r)
+	if ok, after := s.rates.Attach(c.Addr); !ok {
+		s.metrics.limited("attach")
+		problemRate(after).write(w)
+		return
+	}
+	conn, err := tunnel.AcceptWebSocket(w, r)
+	if err != nil {
+		return // the answer has been written
+	}
+	s.serveTunnel(conn, key, s.base(c))
+}
+
+// serveTunnel runs one connection of a listener; base is the relay's own URL
+// as the listener used it.
+func (s *Server) serveTunnel(conn tunnel.Conn, key, base string) {
+	hello, err := tunnel.ReadHello(s.ctx, conn)
+	if err != nil {
+		say(conn, tunnel.CloseProtocol, err.Error())
+		return
+	}
+	h, code := s.owned(s.ctx, hello.Endpoint, key)
+	if code != 0 {
+		say(conn, code, "")
+		return
+	}
+	ses, wakes, err := h.attach(s.ctx, conn, &hello, base)
+	switch {
+	case err == nil:
+	case errors.Is(err, errInstance), errors.Is(err, ErrFenced):
+		say(conn, tunnel.CloseTakenOver, "another listener took over")
+		return
+	case errors.Is(err, errGone):
+		say(conn, tunnel.CloseGone, err.Error())
+		return
+	default:
+		s.log.Error("not attached", "endpoint", h.label(), "err", err)
+		say(conn, tunnel.CloseQuota, "the relay cannot store anything at the moment")
+		return
+	}
+	s.log.Info("listener attached", "endpoint", h.label(), "epoch", ses.Epoch(), "client", safetext.String(hello.Client))
+	ctx, cancel := context.WithCancel(s.ctx)
+	dispatched := make(chan struct{})
+	go func() { defer close(dispatched); h.dispatch(ctx, ses, wakes) }()
+	err = ses.Run()
+	cancel()
+	<-dispatched
+	h.detach(ses)
+	s.log.Info("listener left", "endpoint", h.label(), "epoch", ses.Epoch(), "why", safetext.String(err.Error()))
+}
+
+// say closes a connection that never became a session.
+func say(conn tunnel.Conn, code tunnel.CloseCode, reason string) {
+	if c, ok := conn.(tunnel.Closer); ok {
+		c.Close(code, reason)
+	}
+}
+
+// owned finds the endpoint with a public id for the holder of its owner key;
+// code says why not.
+func (s *Server) owned(ctx context.Context, id, key string) (h *hub, code tunnel.CloseCode) {
+	if !s.keys.Valid(id) {
+		return nil, tunnel.CloseUnknown
+	}
+	h, err := s.hub(ctx, HashOf(id))
+	if errors.Is(err, ErrNotFound) {
+		return nil, tunnel.CloseGone
+	}
+	if err != nil {
+		s.log.Error("endpoint not read", "err", err)
+		return nil, tunnel.CloseQuota
+	}
+	if !h.record().ownedBy(key) {
+		return nil, tunnel.CloseUnauthorised
+	}
+	return h, 0
+}
+
+// ownedBy compares hashes in constant time.
+func (e Endpoint) ownedBy(key string) bool {
+	sum := HashOf(key)
+	return subtle.ConstantTimeCompare(sum[:], e.Owner[:]) == 1
+}
+
+// errGone is an endpoint whose mailbox is closed too.
+var errGone = errors.New("the endpoint has expired")
+
+// attach makes a listener the holder of the endpoint: a fresh start always, by
+// a new epoch; a redial only when its epoch is the current one.
+func (h *hub) attach(ctx context.Context, conn tunnel.Conn, hello *tunnel.Hello, base string) (*tunnel.Session, <-chan wake, error) {
+	h.attaching.Lock()
+	defer h.attaching.Unlock()
+	ep, err := h.fresh(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := time.Now()
+	if !ep.PurgeAt().After(now) {
+		return nil, nil, errGone
+	}
+	if hello.Epoch == 0 {
+		ep, err = h.update(ctx, func(ep *Endpoint) error {
+			ep.Epoch++
+			ep.Instance = hello.Instance
+			ep.UsedAt = now
+			return nil
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("taking over: %w", err)
+		}
+	} else if hello.Epoch != ep.Epoch || hello.Instance != ep.Instance {
+		return nil, nil, errInstance
+	}
+	release, err := h.s.bus.Claim(ctx, h.id, ep.Epoch, h)
+	if err != nil {
+		return nil, nil, err
+	}
+	depth, err := h.s.store.Depth(ctx, h.id)
+	if err != nil {
+		release()
+		return nil, nil, fmt.Errorf("counting the queue: %w", err)
+	}
+	ses := tunnel.NewSession(h.s.ctx, conn, *hello, tunnel.SessionOptions{
+		Welcome: tunnel.Welcome{
+			Relay: "hook/" + h.s.opts.Version, Session: rand.Uint64(), Epoch: ep.Epoch,
+			URL: h.s.publicURL(base, hello.Endpoint), Backlog: depth.Pending, ExpiresAt: ep.ExpiresAt,
+			Window:  tunnel.Window{Deliveries: tunnel.DefaultDeliveries, Bytes: tunnel.DefaultBytes},
+			MaxBody: h.s.opts.MaxBody, MaxAnswer: h.s.opts.MaxAnswer, Clock: now,
+		},
+		Paused:  func(string) { h.poke(wakeAll) },
+		Resumed: func() { h.poke(wakeAll) },
+	})
+	h.resume(ctx, ses, hello)
+	wakes := make(chan wake, 1)
+	h.mu.Lock()
+	h.session, h.wake, h.began, h.used = ses, wakes, now, now
+	h.mu.Unlock()
+	h.s.noteTunnel(ses, release, 1)
+	return ses, wakes, nil
+}
+
+// resume takes up the attempts that the listener still has, and frees the
+// items that no one runs any more.
+func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hello) {
+	open := make(map[tunnel.ID]int, len(hello.Open))
+	for _, o := range hello.Open {
+		open[o.ID] = o.Attempt
+	}
+	h.mu.Lock()
+	lost := h.leases
+	h.leases = make(map[tunnel.ID]*lease)
+	h.mu.Unlock()
+	for id, attempt := range open {
+		l := lost[id]
+		if l == nil { // this relay was restarted, or another had the tunnel
+			it, err := h.s.store.Item(ctx, h.id, id)
+			if err != nil || it.Dead || it.Attempts+1 != attempt {
+				continue
+			}
+			l = &lease{item: it, attempt: attempt}
+		}
+		if l.attempt != attempt {
+			continue
+		}
+		delete(lost, id)
+		l.session = ses
+		h.mu.Lock()
+		h.leases[id] = l
+		h.mu.Unlock()
+		ses.Resume(id, attempt, l.item.Size, func(o tunnel.Outcome) { h.ended(id, o) })
+	}
+	var list []Settlement
+	now := time.Now()
+	h.mu.Lock()
+	epoch := h.ep.Epoch
+	for id, l := range lost {
+		if l.session == nil { // the application may have acted: it was an attempt
+			list = append(list, Settlement{ID: id, Outcome: Retry, Attempts: l.attempt, NextAt: now, Reason: "listener lost", At: now})
+		} else {
+			h.leases[id] = l // its outcome is being written
+		}
+	}
+	h.mu.Unlock()
+	if len(list) > 0 {
+		if err := h.s.store.Settle(ctx, h.id, epoch, list); err != nil {
+			h.s.log.Error("lost attempts not counted", "endpoint", h.label(), "err", err)
+		}
+	}
+}
+
+// Displaced ends the session that a newer listener replaces.
+func (h *hub) Displaced(ctx context.Context, epoch uint64) {
+	h.mu.Lock()
+	ses := h.session
+	h.session, h.wake = nil, nil
+	h.mu.Unlock()
+	if ses == nil {
+		return
+	}
+	if epoch > ses.Epoch() {
+		ses.Displace(tunnel.CloseTakenOver, "another listener took over at "+time.Now().UTC().Format("15:04:05 MST"))
+	} else {
+		ses.Abort() // the same listener has redialled: this connection is dead
+	}
+}
+
+// detach forgets a session that has ended.
+func (h *hub) detach(ses *tunnel.Session) {
+	h.mu.Lock()
+	if h.session == ses {
+		h.session, h.wake = nil, nil
+	}
+	h.mu.Unlock()
+	h.s.noteTunnel(ses, nil, -1)
+	h.touch(time.Now())
+}

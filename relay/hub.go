@@ -1,0 +1,247 @@
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hookrelay/hook/tunnel"
+)
+
+// hub is one endpoint that is in use on this relay: its record as last read,
+// the session of its listener when it is attached here, and what is under way.
+// A hub without a session costs nothing but its record and may be dropped at
+// any time.
+type hub struct {
+	s  *Server
+	id EndpointID
+
+	// attaching serialises listeners; taken before mu.
+	attaching sync.Mutex
+	// order serialises the admission of webhooks of an ordered endpoint; taken
+	// before mu.
+	order sync.Mutex
+
+	mu      sync.Mutex
+	ep      Endpoint
+	stale   bool      // the record has changed elsewhere
+	used    time.Time // last request or listener, newer than ep.UsedAt
+	writing bool      // used is being written
+	session *tunnel.Session
+	began   time.Time // of session
+	live    int       // live attempts under way
+	leases  map[tunnel.ID]*lease
+	wake    chan wake // to the dispatcher of session
+
+	settling bool
+	unsaid   []outcome // settled items that are not written yet
+}
+
+// lease is a queued item that a listener runs, or ran when its session ended.
+type lease struct {
+	item    Item
+	attempt int
+	session *tunnel.Session // nil: lost with its session
+}
+
+// wake says what a dispatcher has to look at.
+type wake int
+
+const (
+	wakeNew wake = iota // the tail of the queue
+	wakeAll             // all of it
+)
+
+// hub finds the endpoint that receives under a public id's hash.
+func (s *Server) hub(ctx context.Context, id Hash) (*hub, error) {
+	s.mu.Lock()
+	h := s.byHash[id]
+	s.mu.Unlock()
+	if h != nil && !h.isStale() {
+		return h, nil
+	}
+	ep, err := s.store.Lookup(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.adopt(ep), nil
+}
+
+// adopt makes ep the known record of its hub.
+func (s *Server) adopt(ep Endpoint) *hub {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.hubs[ep.ID]
+	if h == nil {
+		s.makeRoom()
+		h = &hub{s: s, id: ep.ID, used: ep.UsedAt}
+		s.hubs[ep.ID] = h
+	}
+	h.mu.Lock()
+	for _, p := range h.ep.IDs {
+		delete(s.byHash, p.Hash)
+	}
+	h.ep = ep
+	h.stale = false
+	h.mu.Unlock()
+	for _, p := range ep.IDs {
+		s.byHash[p.Hash] = h
+	}
+	return h
+}
+
+// maxHubs bounds the records held in memory. Hubs in use are not counted out,
+// so the bound is soft by the number of tunnels.
+const maxHubs = 16 << 10
+
+// makeRoom drops idle hubs when there are too many. Guarded by s.mu.
+func (s *Server) makeRoom() {
+	if len(s.hubs) < maxHubs {
+		return
+	}
+	n := 0
+	for id, h := range s.hubs { // in random order
+		if h.busy() {
+			continue
+		}
+		s.drop(id, h)
+		if n++; n >= maxHubs/8 {
+			return
+		}
+	}
+}
+
+// drop forgets a hub. Guarded by s.mu.
+func (s *Server) drop(id EndpointID, h *hub) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.ep.IDs {
+		if s.byHash[p.Hash] == h {
+			delete(s.byHash, p.Hash)
+		}
+	}
+	delete(s.hubs, id)
+	h.stale = true
+}
+
+// changed is told by the bus.
+func (s *Server) changed(id EndpointID, what Change) {
+	s.mu.Lock()
+	h := s.hubs[id]
+	s.mu.Unlock()
+	switch {
+	case h == nil:
+	case what == RecordChanged:
+		h.mu.Lock()
+		h.stale = true
+		h.mu.Unlock()
+	default:
+		h.poke(wakeNew)
+	}
+}
+
+func (h *hub) isStale() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stale
+}
+
+func (h *hub) busy() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.session != nil || h.live > 0 || len(h.leases) > 0 || h.settling || h.writing
+}
+
+// record is the endpoint as this relay knows it, with the last use that may
+// not be written yet.
+func (h *hub) record() Endpoint {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ep := h.ep
+	if h.session != nil {
+		ep.UsedAt = time.Now()
+	} else if h.used.After(ep.UsedAt) {
+		ep.UsedAt = h.used
+	}
+	return ep
+}
+
+// fresh is record, read again when it has changed elsewhere.
+func (h *hub) fresh(ctx context.Context) (Endpoint, error) {
+	if h.isStale() {
+		ep := h.record()
+		read, err := h.s.store.Lookup(ctx, ep.IDs[0].Hash)
+		if err != nil {
+			return ep, err
+		}
+		h.s.adopt(read)
+	}
+	return h.record(), nil
+}
+
+// update changes the record in the store and here.
+func (h *hub) update(ctx context.Context, fn func(*Endpoint) error) (Endpoint, error) {
+	ep, err := h.s.store.Update(ctx, h.id, fn)
+	if err != nil {
+		return ep, err
+	}
+	h.s.adopt(ep)
+	h.s.bus.Changed(h.id, RecordChanged) // here too: the next use reads it again
+	return ep, nil
+}
+
+// touch notes a use. It is written only when a tenth of the idle time has
+// passed since the last write: an endpoint then ends that much early at most,
+// and only after a crash.
+func (h *hub) touch(now time.Time) {
+	h.mu.Lock()
+	if now.After(h.used) {
+		h.used = now
+	}
+	write := !h.writing && h.ep.Idle > 0 && now.Sub(h.ep.UsedAt) > h.ep.Idle/10
+	if write {
+		h.writing = true
+	}
+	h.mu.Unlock()
+	if !write {
+		return
+	}
+	h.s.work.Go(func() {
+		_, err := h.update(context.Background(), func(ep *Endpoint) error {
+			if now.After(ep.UsedAt) {
+				ep.UsedAt = now
+			}
+			return nil
+		})
+		h.mu.Lock()
+		h.writing = false
+		h.mu.Unlock()
+		if err != nil {
+			h.s.log.Warn("use not written", "endpoint", h.label(), "err", err)
+		}
+	})
+}
+
+// label names the endpoint in logs: never by its public id.
+func (h *hub) label() slog.Value { return slog.Uint64Value(uint64(h.id)) }
+
+// poke wakes the dispatcher, if a listener is attached here.
+func (h *hub) poke(w wake) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.wake == nil {
+		return
+	}
+	select {
+	case h.wake <- w:
+	default:
+		if w == wakeAll { // a weaker word may be in the way
+			select {
+			case <-h.wake:
+			default:
+			}
+			h.wake <- wakeAll // room was just made; mu keeps others out
+		}
+	}
+}
