@@ -175,11 +175,14 @@ func (h *hub) ended(id tunnel.ID, o tunnel.Outcome) {
 	if l == nil {
 		return
 	}
-	if o.Lost() {
+	if o.Lost() && (h.session == nil || h.session == l.session) {
 		l.session = nil // the listener may come back and name it
 		return
 	}
 	out := outcome{lease: l, say: tunnel.Settlement{ID: id, Attempt: l.attempt}}
+	if o.Lost() { // and it is back already
+		o.Failure = &tunnel.Failure{Kind: tunnel.Abandoned, Detail: "listener lost"}
+	}
 	if o.Failure != nil && o.Failure.Kind.Unreachable() {
 		out.voided = true
 		out.say.Fate = tunnel.Forgotten

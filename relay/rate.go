@@ -98,6 +98,7 @@ func allow(l *rate.Limiter, now time.Time) (ok bool, retryAfter time.Duration) {
 // negative Rate switches a limit off, as the embedded relay does with all.
 type rateLimits struct {
 	Create   perSecond // new endpoints per client address: default 1 in 10 s, 10 at once
+	Attach   perSecond // listeners that attach, per client address: default 2, 60 at once
 	Miss     perSecond // requests to ids that do not exist, per client address: default 20 a minute
 	Endpoint perSecond // requests to one endpoint: default 500, 2,000 at once
 	Owner    perSecond // API requests per owner key or creation token: default 20, 200 at once
@@ -108,17 +109,18 @@ type rateLimits struct {
 
 // rates are the token buckets of a relay.
 type rates struct {
-	create, miss *buckets[netip.Prefix]
-	endpoint     *buckets[EndpointID]
-	owner        *buckets[Hash]
-	token        *buckets[string]
-	creates      *buckets[struct{}]
-	intake       *buckets[struct{}]
+	create, attach, miss *buckets[netip.Prefix]
+	endpoint             *buckets[EndpointID]
+	owner                *buckets[Hash]
+	token                *buckets[string]
+	creates              *buckets[struct{}]
+	intake               *buckets[struct{}]
 }
 
 func newRates(l rateLimits) *rates {
 	return &rates{
 		create:   newBuckets[netip.Prefix](l.Create.or(perSecond{0.1, 10}), 0),
+		attach:   newBuckets[netip.Prefix](l.Attach.or(perSecond{2, 60}), 0),
 		miss:     newBuckets[netip.Prefix](l.Miss.or(perSecond{20.0 / 60, 20}), 0),
 		endpoint: newBuckets[EndpointID](l.Endpoint.or(perSecond{500, 2000}), 0),
 		owner:    newBuckets[Hash](l.Owner.or(perSecond{20, 200}), 0),
@@ -141,6 +143,11 @@ func (r *rates) Create(addr netip.Addr, token string) (ok bool, retryAfter time.
 		}
 	}
 	return r.creates.Allow(struct{}{})
+}
+
+// Attach takes a listener of the client at addr.
+func (r *rates) Attach(addr netip.Addr) (ok bool, retryAfter time.Duration) {
+	return r.attach.Allow(network(addr))
 }
 
 // Miss takes a request to an id that does not exist.

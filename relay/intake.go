@@ -1,0 +1,306 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookrelay/hook/tunnel"
+)
+
+// inMemory is the largest body that is held in memory; a larger one is spooled
+// to the file that the store would keep.
+const inMemory = 256 << 10
+
+// place is where in the public space a request went.
+type place struct {
+	id     string
+	prefix string // before target in the request line
+	target string // raw path and query below the endpoint
+}
+
+// pathPlace reads "/h/ID", "/h/ID/…" and "/h/ID?…".
+func pathPlace(uri string) (place, bool) {
+	rest, ok := strings.CutPrefix(uri, "/h/")
+	if !ok {
+		return place{}, false
+	}
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	p := place{id: rest[:end], prefix: uri[:len("/h/")+end], target: rest[end:]}
+	if !strings.HasPrefix(p.target, "/") {
+		p.target = "/" + p.target
+	}
+	return p, p.id != ""
+}
+
+// hostPlace reads a host "ID.DOMAIN", in any case, with or without port and
+// final dot.
+func hostPlace(host, domain, uri string) (place, bool) {
+	if domain == "" {
+		return place{}, false
+	}
+	host = strings.ToLower(host)
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	id, ok := strings.CutSuffix(strings.TrimSuffix(host, "."), "."+domain)
+	return place{id: id, target: uri}, ok && id != "" && !strings.Contains(id, ".")
+}
+
+// intake receives a webhook.
+func (s *Server) intake(w http.ResponseWriter, r *http.Request, p place) {
+	began := time.Now()
+	ans := s.receive(w, r, p, began)
+	s.metrics.intake(ans.by, time.Since(began))
+	if ans.Refusal != nil {
+		ans.Refusal.write(w)
+		return
+	}
+	if ans.by == bySenderLeft {
+		return
+	}
+	s.send(w, ans)
+}
+
+// receive admits a webhook, reads it and has it answered.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began time.Time) Answer {
+	ctx := r.Context()
+	c := s.proxies.Client(r)
+	h, refusal := s.find(ctx, c, p.id)
+	if refusal != nil {
+		return refuse(*refusal)
+	}
+	body, err := limitBody(w, r, s.opts.MaxBody, s.budget)
+	if err != nil {
+		s.metrics.limited("body")
+		return refuse(problemForRead(err, s.opts.MaxBody))
+	}
+	defer body.release()
+	held, err := s.hold(ctx, body, r.ContentLength)
+	if err != nil {
+		return s.unread(h, err)
+	}
+	defer held.release()
+	d := &tunnel.Delivery{
+		ReceivedAt: time.Now(), Method: r.Method, Target: p.target, Prefix: p.prefix,
+		Host: r.Host, Remote: c.Remote(), Header: tunnel.FromHTTP(r.Header),
+	}
+	d.ID = tunnel.NewID(d.ReceivedAt)
+	d.URL = s.requestURL(c, r.RequestURI)
+	ep := h.record()
+	h.touch(d.ReceivedAt)
+	if ans, ok := s.handshake(&ep, d, held); ok {
+		return ans
+	}
+	use := ep.MaxUses > 0 && r.Method != http.MethodHead && r.Method != http.MethodOptions
+	if use {
+		left, err := s.store.Use(ctx, h.id, 1, d.ReceivedAt)
+		if errors.Is(err, ErrUsedUp) {
+			return refuse(problemGone(UsedUp))
+		}
+		if err != nil {
+			s.log.Error("use not counted", "endpoint", h.label(), "err", err)
+			return refuse(problemStorage(retrySoon))
+		}
+		h.counted(left)
+	}
+	holder := s.bus.Holder(h.id)
+	if holder == nil {
+		holder = h
+	}
+	ans := holder.Deliver(ctx, Webhook{Delivery: d, Body: held, Hold: held.hold, Release: held.release})
+	if use && ans.Refusal != nil {
+		if left, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
+			h.counted(left)
+		}
+	}
+	return ans
+}
+
+// find looks up the endpoint and says why it cannot receive.
+func (s *Server) find(ctx context.Context, c client, id string) (*hub, *problem) {
+	if s.draining() {
+		p := problemShutdown(retrySoon)
+		return nil, &p
+	}
+	if !s.keys.Valid(id) { // without touching the store
+		return nil, s.miss(c)
+	}
+	h, err := s.hub(ctx, HashOf(id))
+	if errors.Is(err, ErrNotFound) {
+		if p := s.missed(c); p != nil {
+			return nil, p
+		}
+		p := problemGone("") // the tag says that it was ours
+		return nil, &p
+	}
+	var p problem
+	if err != nil {
+		s.log.Error("endpoint not read", "err", err)
+		p = problemStorage(retrySoon)
+		return nil, &p
+	}
+	ep, err := h.fresh(ctx)
+	now := time.Now()
+	if s.bus.Holder(h.id) != nil {
+		ep.UsedAt = now // a listener elsewhere keeps it from idling too
+	}
+	_, why, closed := ep.Closed(now)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		p = problemGone("")
+	case err != nil:
+		p = problemStorage(retrySoon)
+	case closed:
+		p = problemGone(why)
+	case !ep.receives(HashOf(id), now):
+		p = problemGone(Expired)
+	case ep.Stopped:
+		p = problemStopped(time.Minute)
+	default:
+		ok, after := s.rates.Intake(h.id)
+		if ok {
+			return h, nil
+		}
+		s.metrics.limited("endpoint")
+		p = problemRate(after)
+	}
+	return nil, &p
+}
+
+// receives tells whether a public id is in force, or in the overlap after a
+// rotation.
+func (e *Endpoint) receives(id Hash, now time.Time) bool {
+	for _, p := range e.IDs {
+		if p.Hash == id {
+			return p.Until.IsZero() || p.Until.After(now)
+		}
+	}
+	return false
+}
+
+// miss is the answer to an id that never was, or that is asked for too often.
+func (s *Server) miss(c client) *problem {
+	if p := s.missed(c); p != nil {
+		return p
+	}
+	p := problemNotFound()
+	return &p
+}
+
+func (s *Server) missed(c client) *problem {
+	if ok, after := s.rates.Miss(c.Addr); !ok {
+		s.metrics.limited("miss")
+		p := problemRate(after)
+		return &p
+	}
+	return nil
+}
+
+// counted keeps the known record in step with uses taken in the store.
+func (h *hub) counted(left int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ep.MaxUses > 0 && left >= 0 {
+		h.ep.Uses = h.ep.MaxUses - left
+		h.ep.UsedAt = time.Now()
+	}
+}
+
+// unread is the answer when a body could not be read or spooled.
+func (s *Server) unread(h *hub, err error) Answer {
+	var spool *spoolError
+	if errors.As(err, &spool) {
+		s.log.Error("body not spooled", "endpoint", h.label(), "err", err)
+		s.metrics.limited("storage")
+		return refuse(problemStorage(retrySoon))
+	}
+	s.metrics.limited("body")
+	return refuse(problemForRead(err, s.opts.MaxBody))
+}
+
+// heldBody is a body that several may hold: the sender's handler, and an
+// attempt that goes on when the sender has been answered.
+type heldBody struct {
+	tunnel.Body
+	refs atomic.Int32
+	free func()
+}
+
+func (b *heldBody) hold() { b.refs.Add(1) }
+
+func (b *heldBody) release() {
+	if b.refs.Add(-1) == 0 && b.free != nil {
+		b.free()
+	}
+}
+
+// spoolError is a fault of our disk, not of the sender.
+type spoolError struct{ err error }
+
+func (e *spoolError) Error() string { return e.err.Error() }
+func (e *spoolError) Unwrap() error { return e.err }
+
+// hold reads a body into memory, or into the store's spool when it is large.
+func (s *Server) hold(ctx context.Context, src *bodyReader, announced int64) (*heldBody, error) {
+	held := new(heldBody)
+	held.refs.Store(1)
+	var buf bytes.Buffer
+	if announced > 0 && announced <= inMemory {
+		buf.Grow(int(announced) + bytes.MinRead)
+	}
+	if announced <= inMemory {
+		_, err := buf.ReadFrom(io.LimitReader(src, inMemory+1))
+		if err != nil {
+			return nil, err
+		}
+		if buf.Len() <= inMemory {
+			held.Body = bytes.NewReader(buf.Bytes())
+			return held, nil
+		}
+	}
+	spool, err := s.store.Spool(ctx)
+	if err != nil {
+		return nil, &spoolError{err}
+	}
+	if err := fill(spool, &buf, src); err != nil {
+		spool.Discard()
+		return nil, err
+	}
+	src.keep(0)
+	held.Body = spool
+	held.free = func() { spool.Discard() }
+	return held, nil
+}
+
+// fill writes what was read and the rest of the body to the spool.
+func fill(spool Spool, read *bytes.Buffer, src *bodyReader) error {
+	if _, err := spool.Write(read.Bytes()); err != nil {
+		return &spoolError{err}
+	}
+	read.Reset()
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := src.Read(chunk)
+		if n > 0 {
+			if _, err := spool.Write(chunk[:n]); err != nil {
+				return &spoolError{err}
+			}
+			src.keep(0)
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
