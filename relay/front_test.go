@@ -22,6 +22,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // testTLS is a server's and a client's configuration.
@@ -51,7 +53,7 @@ func testTLS(t testing.TB) (server, client *tls.Config) {
 
 func TestTLSHasTheSameRules(t *testing.T) {
 	server, client := testTLS(t)
-	refused := make(chan string, 10)
+	refused := make(chan string, 100)
 	addr := serveFront(t, wireOptions{TLS: server, Refused: func(why string) { refused <- why }}, func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS == nil || r.TLS.ServerName != "relay.test" {
 			t.Error("Request.TLS is not set")
@@ -77,6 +79,12 @@ func TestTLSHasTheSameRules(t *testing.T) {
 		if got := overTLS(bad.raw); !strings.HasPrefix(got, fmt.Sprintf("HTTP/1.1 %d ", bad.status)) {
 			t.Errorf("%s: %q", bad.name, got)
 		}
+	}
+	if n := len(refused); n != 20 {
+		t.Errorf("%d refusals were counted", n)
+	}
+	for range len(refused) {
+		<-refused
 	}
 	if got := exchange(t, addr, wellFormed[0]); !strings.Contains(got, "TLS only") || <-refused != "tls handshake" {
 		t.Errorf("plain HTTP: %q", got)
@@ -217,6 +225,46 @@ func TestConnectionsAreLimited(t *testing.T) {
 			}
 			t.Error("no room after a connection has ended")
 		})
+	}
+}
+
+func TestWebSocketsPass(t *testing.T) {
+	server, client := testTLS(t)
+	for scheme, o := range map[string]wireOptions{"http": {}, "https": {TLS: server}} {
+		addr := serveFront(t, o, func(w http.ResponseWriter, r *http.Request) {
+			ws, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				return
+			}
+			defer ws.CloseNow()
+			ws.SetReadLimit(1 << 20)
+			for {
+				kind, data, err := ws.Read(r.Context())
+				if err != nil {
+					return
+				}
+				if err := ws.Write(r.Context(), kind, data); err != nil {
+					return
+				}
+			}
+		})
+		tr := &http.Transport{TLSClientConfig: client, ForceAttemptHTTP2: true}
+		ws, _, err := websocket.Dial(t.Context(), scheme+"://"+addr+"/v1/tunnel", &websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws.SetReadLimit(1 << 20)
+		for n := 1; n < 1<<20; n *= 3 {
+			want := bytes.Repeat([]byte("\x00\n\xff"), n/3+1)
+			if err := ws.Write(t.Context(), websocket.MessageBinary, want); err != nil {
+				t.Fatal(err)
+			}
+			if _, got, err := ws.Read(t.Context()); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%s, %d bytes: %v", scheme, n, err)
+			}
+		}
+		ws.Close(websocket.StatusNormalClosure, "")
+		tr.CloseIdleConnections()
 	}
 }
 

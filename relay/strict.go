@@ -21,12 +21,12 @@ func strict(o wireOptions, next http.Handler) http.Handler {
 			if err != nil {
 				n = 0
 			}
-			fault(n).problem().write(w)
+			fault(n).answer(w, o)
 			return
 		}
 		if r.ProtoMajor >= 2 {
 			if f := checkRequest(r, o.MaxLines); f != faultNone {
-				f.problem().write(w)
+				f.answer(w, o)
 				return
 			}
 			if r.Body != nil && r.Body != http.NoBody {
@@ -37,6 +37,13 @@ func strict(o wireOptions, next http.Handler) http.Handler {
 	})
 }
 
+// answer refuses a request and counts it.
+func (f fault) answer(w http.ResponseWriter, o wireOptions) {
+	p := f.problem()
+	o.Refused(strings.TrimPrefix(p.Type, problemType))
+	p.write(w)
+}
+
 // checkRequest makes the checks of a head on one that came without HTTP/1.
 func checkRequest(r *http.Request, maxLines int) fault {
 	switch {
@@ -44,8 +51,6 @@ func checkRequest(r *http.Request, maxLines int) fault {
 		return faultMethod
 	case !strings.HasPrefix(r.RequestURI, "/"), r.URL.Host != "", r.URL.Scheme != "":
 		return faultTarget
-	case len(r.TransferEncoding) > 0 && r.ContentLength >= 0:
-		return faultBoth
 	}
 	if strings.ContainsAny(r.RequestURI, " \t") || checkText([]byte(r.RequestURI)) != faultNone {
 		return faultControl

@@ -35,8 +35,9 @@ type wireOptions struct {
 	// TLS makes the listener speak TLS; HTTP/2 is on unless its NextProtos
 	// says otherwise. nil: plain HTTP/1.
 	TLS *tls.Config
-	// Refused is told of connections over MaxClient or MaxConns, and of failed
-	// handshakes, for counting. It is called by several goroutines. nil: nobody.
+	// Refused is told of connections over MaxClient or MaxConns, of failed
+	// handshakes and of requests that are not proper, for counting: reason is
+	// one of about twenty words. It is called by several goroutines. nil: nobody.
 	Refused func(reason string)
 	// Log takes what net/http has to say. nil: it is dropped, since it may
 	// hold a sender's bytes.
