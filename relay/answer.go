@@ -8,8 +8,8 @@ import (
 	"github.com/hookrelay/hook/tunnel"
 )
 
-// accepted is the acknowledgement of a stored delivery.
-func accepted(a *Accept, id tunnel.ID) Answer {
+// acknowledge is the acknowledgement of a stored delivery.
+func acknowledge(a *Accept, id tunnel.ID) Answer {
 	body, contentType := a.Body, cmp.Or(a.ContentType, "text/plain; charset=utf-8")
 	if body == "" && a.ContentType == "" {
 		standard, err := json.Marshal(struct {

@@ -277,7 +277,7 @@ func (h *hub) accept(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) A
 		return refuse(problemStorage(retrySoon))
 	}
 	h.s.bus.Changed(h.id, QueueChanged)
-	return accepted(&ep.Policy.Accept, d.ID)
+	return acknowledge(&ep.Policy.Accept, d.ID)
 }
 
 // stored brings an open attempt and its stored item together.

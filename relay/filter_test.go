@@ -83,7 +83,7 @@ func TestHeadersOfAnAnswer(t *testing.T) {
 		{"Trailer:X", "1", false, false},
 	} {
 		for passAll, want := range map[bool]bool{false: c.strict, true: c.embedded} {
-			a := answerFilter{PassAll: passAll}.Apply(httptest.NewRequest("POST", "/", nil), &tunnel.Result{
+			a := answerFilter{PassAll: passAll}.Apply("POST", nil, &tunnel.Result{
 				Status: 200, Header: tunnel.Header{{Name: c.name, Value: c.value}}, Body: []byte("{}"),
 			})
 			got := slices.Contains(a.Header, tunnel.Field{Name: c.name, Value: c.value})
@@ -101,7 +101,7 @@ func TestHeadersNamedByConnectionAreDropped(t *testing.T) {
 	res := &tunnel.Result{Status: 200, Header: tunnel.Header{
 		{Name: "Connection", Value: "X-Slack-A, retry-after"}, {Name: "X-Slack-A", Value: "1"}, {Name: "Retry-After", Value: "1"}, {Name: "Set-Cookie", Value: "a"}, {Name: "set-cookie", Value: "b"},
 	}}
-	a := answerFilter{}.Apply(httptest.NewRequest("POST", "/", nil), res)
+	a := answerFilter{}.Apply("POST", nil, res)
 	if want := []string{"Connection", "X-Slack-A", "Retry-After", "Set-Cookie"}; !slices.Equal(a.Dropped, want) {
 		t.Errorf("dropped %q, want %q", a.Dropped, want)
 	}
@@ -151,7 +151,7 @@ func TestActiveTypesBecomeText(t *testing.T) {
 		{"text/xml", "<a>" + strings.Repeat("x", maxXMLLook) + "</a>", text},
 	} {
 		res := &tunnel.Result{Status: 200, Header: tunnel.Header{{Name: "Content-Type", Value: c.typ}}, Body: []byte(c.body)}
-		a := answerFilter{}.Apply(httptest.NewRequest("POST", "/", nil), res)
+		a := answerFilter{}.Apply("POST", nil, res)
 		if got := a.Header.Values("Content-Type"); len(got) != 1 || got[0] != c.want {
 			t.Errorf("%q, %.60q: %q", c.typ, c.body, got)
 		}
@@ -166,16 +166,16 @@ func TestActiveTypesBecomeText(t *testing.T) {
 				t.Errorf("%q: no %s", c.typ, want)
 			}
 		}
-		if all := (answerFilter{PassAll: true}).Apply(httptest.NewRequest("POST", "/", nil), res); all.Header.Get("Content-Type") != c.typ || len(all.Header) != 1 {
+		if all := (answerFilter{PassAll: true}).Apply("POST", nil, res); all.Header.Get("Content-Type") != c.typ || len(all.Header) != 1 {
 			t.Errorf("pass all: %v", all.Header)
 		}
 	}
 	two := &tunnel.Result{Status: 200, Header: tunnel.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "content-type", Value: "text/html"}}}
-	if a := (answerFilter{}).Apply(httptest.NewRequest("POST", "/", nil), two); len(a.Header.Values("Content-Type")) != 1 || a.Header.Get("Content-Type") != text {
+	if a := (answerFilter{}).Apply("POST", nil, two); len(a.Header.Values("Content-Type")) != 1 || a.Header.Get("Content-Type") != text {
 		t.Errorf("two types: %v", a.Header)
 	}
 	packed := &tunnel.Result{Status: 200, Header: tunnel.Header{{Name: "Content-Type", Value: "text/xml"}, {Name: "Content-Encoding", Value: "gzip"}}, Body: []byte("x")}
-	if a := (answerFilter{}).Apply(httptest.NewRequest("POST", "/", nil), packed); a.Header.Get("Content-Type") != text {
+	if a := (answerFilter{}).Apply("POST", nil, packed); a.Header.Get("Content-Type") != text {
 		t.Errorf("packed XML: %v", a.Header)
 	}
 }
@@ -189,18 +189,18 @@ func TestBrowsersGetNoApplicationPage(t *testing.T) {
 		for status, want := range map[int]int{200: 200, 302: 200, 204: 200, 404: 404, 500: 500} {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.Header = h
-			a := answerFilter{}.Apply(r, &tunnel.Result{Status: status, Header: tunnel.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "ETag", Value: `"x"`}}, Body: []byte("<h1>log in</h1>")})
+			a := answerFilter{}.Apply(r.Method, tunnel.FromHTTP(r.Header), &tunnel.Result{Status: status, Header: tunnel.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "ETag", Value: `"x"`}}, Body: []byte("<h1>log in</h1>")})
 			if a.Status != want || !a.Navigated || string(a.Body) != interstitial || a.Header.Get("Content-Type") != "text/plain; charset=utf-8" || a.Header.Get("ETag") != "" {
 				t.Errorf("%s, %d: %+v", name, status, a)
 			}
-			if a := (answerFilter{PassAll: true}).Apply(r, &tunnel.Result{Status: status, Body: []byte("x")}); a.Navigated {
+			if a := (answerFilter{PassAll: true}).Apply(r.Method, tunnel.FromHTTP(r.Header), &tunnel.Result{Status: status, Body: []byte("x")}); a.Navigated {
 				t.Error("the embedded relay hides the application's answer")
 			}
 		}
 	}
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Header.Set("Sec-Fetch-Mode", "cors")
-	if a := (answerFilter{}).Apply(r, &tunnel.Result{Status: 200, Body: []byte("x")}); a.Navigated {
+	if a := (answerFilter{}).Apply(r.Method, tunnel.FromHTTP(r.Header), &tunnel.Result{Status: 200, Body: []byte("x")}); a.Navigated {
 		t.Error("fetch is no navigation")
 	}
 }
@@ -215,7 +215,7 @@ func TestStatusAndBody(t *testing.T) {
 		{"POST", 204, 204, ""}, {"POST", 304, 304, ""}, {"HEAD", 200, 200, ""}, {"POST", 205, 205, ""},
 	} {
 		for _, f := range []answerFilter{{}, {PassAll: true}} {
-			a := f.Apply(httptest.NewRequest(c.method, "/", nil), &tunnel.Result{Status: c.status, Body: []byte("body"), Header: tunnel.Header{{Name: "Content-Length", Value: "99"}}})
+			a := f.Apply(c.method, nil, &tunnel.Result{Status: c.status, Body: []byte("body"), Header: tunnel.Header{{Name: "Content-Length", Value: "99"}}})
 			if a.Status != c.want || string(a.Body) != c.body {
 				t.Errorf("%s %d: %d %q", c.method, c.status, a.Status, a.Body)
 			}
@@ -223,17 +223,17 @@ func TestStatusAndBody(t *testing.T) {
 	}
 	for _, status := range []int{0, -1, 100, 101, 103, 199, 600, 999, 1 << 30} {
 		for _, f := range []answerFilter{{}, {PassAll: true}} {
-			if a := f.Apply(httptest.NewRequest("POST", "/", nil), &tunnel.Result{Status: status, Body: []byte("x")}); a.Status != 502 {
+			if a := f.Apply("POST", nil, &tunnel.Result{Status: status, Body: []byte("x")}); a.Status != 502 {
 				t.Errorf("%d: %d", status, a.Status)
 			}
 		}
 	}
 	long := &tunnel.Result{Status: 201, Body: make([]byte, 11)}
-	if a := (answerFilter{MaxBody: 10}).Apply(httptest.NewRequest("POST", "/", nil), long); a.Status != 201 || len(a.Body) != 0 || !a.NoBody {
+	if a := (answerFilter{MaxBody: 10}).Apply("POST", nil, long); a.Status != 201 || len(a.Body) != 0 || !a.NoBody {
 		t.Errorf("over the limit: %+v", a)
 	}
 	many := &tunnel.Result{Status: 200, Header: slices.Repeat(tunnel.Header{{Name: "X-Slack-A", Value: "1"}}, 5000)}
-	if a := (answerFilter{}).Apply(httptest.NewRequest("POST", "/", nil), many); len(a.Header) > maxAnswerLines+10 {
+	if a := (answerFilter{}).Apply("POST", nil, many); len(a.Header) > maxAnswerLines+10 {
 		t.Errorf("%d header lines", len(a.Header))
 	}
 }
@@ -250,7 +250,7 @@ func TestTheEmbeddedRelayAddsNothing(t *testing.T) {
 			"HTTP/1.1 200 OK\r\nContent-Length: 77\r\nDate: today\r\n\r\n"},
 	} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			answerFilter{PassAll: true}.Apply(r, &c.res).write(w)
+			answerFilter{PassAll: true}.Apply(r.Method, tunnel.FromHTTP(r.Header), &c.res).write(w)
 		}))
 		got := exchange(t, srv.Listener.Addr().String(), c.method+" / HTTP/1.1\r\nHost: a\r\n\r\n")
 		srv.Close()
@@ -275,7 +275,7 @@ func FuzzAnswer(f *testing.F) {
 			l <- c
 			close(l)
 			srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				answerFilter{PassAll: passAll}.Apply(r, res).write(w)
+				answerFilter{PassAll: passAll}.Apply(r.Method, tunnel.FromHTTP(r.Header), res).write(w)
 			})}
 			srv.Serve(l)
 			<-c.closed
