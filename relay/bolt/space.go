@@ -1,0 +1,205 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/hookrelay/hook/relay"
+)
+
+const (
+	// measureEvery is how long a look at the free space counts.
+	measureEvery = time.Second
+	// fullFor is how long writes that take space are refused untried after
+	// one met a full disk: a failed commit costs bbolt a scan of the file.
+	fullFor = 250 * time.Millisecond
+	// probeEvery is how long an answer of Writable counts.
+	probeEvery = 250 * time.Millisecond
+	// tight is so little free space that a write which failed for an unknown
+	// reason failed for this one.
+	tight = 17 << 20 // bbolt grows the file by 16 MiB
+)
+
+// spaceError makes a full disk relay.ErrNoSpace.
+func spaceError(err error) error {
+	if err != nil && !errors.Is(err, relay.ErrNoSpace) && isNoSpace(err) {
+		return fmt.Errorf("%w: %w", relay.ErrNoSpace, err)
+	}
+	return err
+}
+
+// gate knows whether there is space for more.
+type gate struct {
+	mu       sync.Mutex
+	measured time.Time
+	free     int64 // on the file system, as of measured
+	inside   int64 // free pages of the database
+	used     int64 // by the database, without its free pages
+	known    bool
+	fullTill time.Time
+}
+
+func (g *gate) setFull() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fullTill = time.Now().Add(fullFor)
+}
+
+func (g *gate) full() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Now().Before(g.fullTill)
+}
+
+// exhausted tells whether the disk has nothing left.
+func (g *gate) exhausted(dir string) bool {
+	free, err := freeBytes(dir)
+	return err == nil && free < tight
+}
+
+// room tells whether intake is open: ErrNoSpace below the watermark. bodyFile
+// is what is about to be written to a file of its own; the rest goes into the
+// database, which keeps the pages of what was deleted for what comes.
+func (s *Store) room(bodyFile int64) error {
+	if s.opts.MinFree <= 0 && s.opts.MaxBytes <= 0 {
+		return nil
+	}
+	g := &s.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := time.Now(); !g.known || now.Sub(g.measured) >= measureEvery {
+		if err := s.measure(g); err != nil {
+			return err
+		}
+		g.measured, g.known = now, true
+	}
+	if s.opts.MinFree > 0 {
+		free := g.free
+		if bodyFile == 0 {
+			free += g.inside
+		}
+		if free-bodyFile < s.opts.MinFree {
+			return fmt.Errorf("%w: %d bytes free in %q, %d wanted", relay.ErrNoSpace, free, s.dir, s.opts.MinFree)
+		}
+	}
+	if limit := s.opts.MaxBytes / 10 * 9; s.opts.MaxBytes > 0 {
+		if used := g.used + s.files.bytes.Load(); used+bodyFile > limit {
+			return fmt.Errorf("%w: %d bytes used in %q of %d", relay.ErrNoSpace, used, s.dir, s.opts.MaxBytes)
+		}
+	}
+	return nil
+}
+
+func (s *Store) measure(g *gate) error {
+	free, err := freeBytes(s.dir)
+	if err != nil {
+		return fmt.Errorf("measuring the free space in %q: %w", s.dir, err)
+	}
+	return s.view(func(tx *bbolt.Tx) error {
+		stats := s.db.Stats()
+		g.free = free
+		g.inside = int64(stats.FreePageN+stats.PendingPageN) * int64(s.db.Info().PageSize)
+		g.used = tx.Size() - g.inside
+		return nil
+	})
+}
+
+// probe is the last answer of Writable.
+type probe struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+	run chan struct{} // closed when the running one has ended; nil: none
+}
+
+// Writable implements relay.Store. Callers within a quarter of a second get
+// one answer.
+func (s *Store) Writable(ctx context.Context) error {
+	p := &s.probe
+	for {
+		p.mu.Lock()
+		if s.closed.Load() {
+			p.mu.Unlock()
+			return s.errClosed()
+		}
+		if !p.at.IsZero() && time.Since(p.at) < probeEvery {
+			defer p.mu.Unlock()
+			return p.err
+		}
+		run := p.run
+		if run == nil {
+			break
+		}
+		p.mu.Unlock()
+		select {
+		case <-run:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	run := make(chan struct{})
+	p.run = run
+	p.mu.Unlock()
+
+	err := s.tryWrite(ctx)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.run = nil
+	if ctx.Err() == nil {
+		p.at, p.err = time.Now(), err
+	}
+	close(run)
+	return err
+}
+
+func (s *Store) tryWrite(ctx context.Context) error {
+	if err := s.room(0); err != nil {
+		return err
+	}
+	return s.do(ctx, &op{size: 64, grows: true, apply: func(b *batch) error {
+		key := []byte("probe")
+		n := uint64(0)
+		if v := b.get(bucketMeta, key); len(v) == 8 {
+			n = binary.BigEndian.Uint64(v)
+		}
+		b.put(bucketMeta, key, binary.BigEndian.AppendUint64(nil, n+1))
+		return nil
+	}})
+}
+
+// Stats implements relay.Store.
+func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
+	if err := ctx.Err(); err != nil {
+		return relay.Stats{}, err
+	}
+	var out relay.Stats
+	err := s.view(func(tx *bbolt.Tx) error {
+		if k, _ := tx.Bucket([]byte(bucketQueued)).Cursor().First(); k != nil {
+			out.Oldest = moment(k)
+		}
+		return nil
+	})
+	if err != nil {
+		return relay.Stats{}, err
+	}
+	info, err := os.Stat(filepath.Join(s.dir, fileName))
+	if err != nil {
+		return relay.Stats{}, fmt.Errorf("measuring the store: %w", err)
+	}
+	s.mu.Lock()
+	t := s.totals
+	s.mu.Unlock()
+	out.Endpoints = t.endpoints
+	out.Depth = relay.Depth{Pending: t.pending, Dead: t.dead, Bytes: t.bytes}
+	out.FileBytes = info.Size() + s.files.bytes.Load()
+	return out, nil
+}
