@@ -79,7 +79,7 @@ func (s *Store) push(ctx context.Context, id relay.EndpointID, p relay.Push, at 
 			}
 		}
 	}
-	stored := record
+	var stored []byte // the record of one that is there already
 	o.apply = func(b *batch) error {
 		c, err := b.depth(id)
 		if err != nil {
@@ -113,7 +113,11 @@ func (s *Store) push(ctx context.Context, id relay.EndpointID, p relay.Push, at 
 		return nil
 	}
 	err := s.do(ctx, o)
-	if err != nil && err != relay.ErrExists {
+	if err == nil {
+		x.Seq, x.Body = at.seq, nil
+		return relay.Item{Delivery: x, Size: size, QueuedAt: p.QueuedAt}, nil
+	}
+	if err != relay.ErrExists {
 		return relay.Item{}, err
 	}
 	item, derr := decodeItem(stored, at.seq, at.kind == relay.Dead)
