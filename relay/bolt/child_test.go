@@ -79,9 +79,10 @@ func bodyOf(id tunnel.ID) []byte {
 }
 
 type child struct {
-	cmd *exec.Cmd
-	out *bufio.Reader
-	err bytes.Buffer
+	cmd  *exec.Cmd
+	pipe *os.File
+	out  *bufio.Reader
+	err  bytes.Buffer
 }
 
 func startChild(t *testing.T, dir string, writers int, env ...string) *child {
@@ -99,15 +100,18 @@ func startCommand(t *testing.T, cmd *exec.Cmd, dir string, writers int, env ...s
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childWriters+"="+strconv.Itoa(writers))
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = &c.err
-	out, err := cmd.StdoutPipe()
+	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	cmd.Stdout = in
+	err = cmd.Start()
+	in.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	c.out = bufio.NewReader(out)
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait(); out.Close() })
+	c.pipe, c.out = out, bufio.NewReader(out)
 	return c
 }
 

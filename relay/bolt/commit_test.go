@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func TestFailuresInOneGroup(t *testing.T) {
 		}
 	})
 	for s.queue.len() < n+1 { // all of them are in one group
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	release()
 	first.Wait()
@@ -124,7 +125,7 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 		}
 	})
 	for s.queue.len() == 0 {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	cancel()
 	all.Wait()

@@ -146,6 +146,10 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
+// damagedPages is how many pages are damaged in turn: the tree of filled takes
+// about as many.
+const damagedPages = 60
+
 // Every page in turn is overwritten: whatever it was, the process goes on.
 func TestDamagedPages(t *testing.T) {
 	original := t.TempDir()
@@ -156,7 +160,7 @@ func TestDamagedPages(t *testing.T) {
 	}
 	page := os.Getpagesize()
 	damaged := 0
-	for p := 0; p < len(data)/page && p < 150; p++ {
+	for p := 0; p < len(data)/page && p < damagedPages; p++ {
 		b := bytes.Clone(data)
 		for i := range page {
 			b[p*page+i] ^= byte(i*31 + p)
@@ -179,7 +183,7 @@ func TestDamagedPages(t *testing.T) {
 	if damaged == 0 {
 		t.Fatal("no damage was found")
 	}
-	t.Logf("%d of 150 pages were in use and found damaged", damaged)
+	t.Logf("%d of %d pages were in use and found damaged", damaged, damagedPages)
 }
 
 // A file that is cut off under a running store ends neither readers nor the
