@@ -31,7 +31,7 @@ func (s *Store) spool() (*spool, error) {
 	if s.closed.Load() {
 		return nil, s.errClosed()
 	}
-	if err := s.room(1); err != nil {
+	if err := s.room(0, true); err != nil {
 		return nil, err
 	}
 	f, err := os.CreateTemp(s.files.dir, "*.body")
@@ -94,6 +94,7 @@ func (p *spool) Write(b []byte) (int, error) {
 	p.size += int64(n)
 	p.synced = false
 	p.store.files.bytes.Add(int64(n))
+	p.store.gate.take(int64(n))
 	if err != nil {
 		p.err = fmt.Errorf("writing a body: %w", spaceError(err))
 	}

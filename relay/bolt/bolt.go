@@ -267,10 +267,15 @@ func (s *Store) errClosed() error {
 
 // view runs fn on the last committed state. fn must be short: a reader that
 // stays holds up the growth of the file.
-func (s *Store) view(fn func(*bbolt.Tx) error) (err error) {
+func (s *Store) view(fn func(*bbolt.Tx) error) error {
 	if s.closed.Load() {
 		return s.errClosed()
 	}
+	return s.read(fn)
+}
+
+// read is view while the store is closing too.
+func (s *Store) read(fn func(*bbolt.Tx) error) (err error) {
 	defer recoverDamage(s.db.Path(), &err)
 	defer panicOnFault()()
 	if err = s.db.View(fn); errors.Is(err, berrors.ErrDatabaseNotOpen) {

@@ -270,7 +270,7 @@ func (s *Store) commitFailed(id int, err error) error {
 		err = fmt.Errorf("%w: %w", relay.ErrNoSpace, err) // bbolt hides the cause when the file cannot grow
 	}
 	var visible int
-	verr := s.view(func(tx *bbolt.Tx) error { visible = tx.ID(); return nil })
+	verr := s.read(func(tx *bbolt.Tx) error { visible = tx.ID(); return nil })
 	if errors.Is(err, relay.ErrNoSpace) && verr == nil && visible < id {
 		return fmt.Errorf("committing: %w", err)
 	}

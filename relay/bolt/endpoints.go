@@ -19,7 +19,7 @@ const updateTries = 3
 
 // Create implements relay.Store.
 func (s *Store) Create(ctx context.Context, e relay.Endpoint) (out relay.Endpoint, err error) {
-	if err := s.room(0); err != nil {
+	if err := s.room(0, false); err != nil {
 		return out, err
 	}
 	var got relay.Endpoint

@@ -35,11 +35,11 @@ func (s *Store) Push(ctx context.Context, id relay.EndpointID, p relay.Push, bod
 			return relay.Item{}, fmt.Errorf("reading a body of %d bytes: %w", size, unexpected(err))
 		}
 	}
-	grow := int64(0)
+	inside := size
 	if file != nil {
-		grow = size
+		inside = 0 // on disk already
 	}
-	if err := s.room(grow); err != nil {
+	if err := s.room(inside, file != nil); err != nil {
 		return relay.Item{}, err
 	}
 	if file != nil {

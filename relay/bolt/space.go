@@ -18,6 +18,10 @@ import (
 const (
 	// measureEvery is how long a look at the free space counts.
 	measureEvery = time.Second
+	// measureAgain is how soon it is repeated before intake is refused.
+	measureAgain = 50 * time.Millisecond
+	// recordBytes is what a delivery takes beside its body, roughly.
+	recordBytes = 1 << 10
 	// fullFor is how long writes that take space are refused untried after
 	// one met a full disk: a failed commit costs bbolt a scan of the file.
 	fullFor = 250 * time.Millisecond
@@ -42,8 +46,8 @@ type gate struct {
 	measured time.Time
 	free     int64 // on the file system, as of measured
 	inside   int64 // free pages of the database
-	used     int64 // by the database, without its free pages
-	known    bool
+	used     int64 // by the store, without the free pages
+	taken    int64 // let in since measured
 	fullTill time.Time
 }
 
@@ -59,39 +63,55 @@ func (g *gate) full() bool {
 	return time.Now().Before(g.fullTill)
 }
 
+// take notes bytes that are being written.
+func (g *gate) take(n int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.taken += n
+}
+
 // exhausted tells whether the disk has nothing left.
 func (g *gate) exhausted(dir string) bool {
 	free, err := freeBytes(dir)
 	return err == nil && free < tight
 }
 
-// room tells whether intake is open: ErrNoSpace below the watermark. bodyFile
-// is what is about to be written to a file of its own; the rest goes into the
-// database, which keeps the pages of what was deleted for what comes.
-func (s *Store) room(bodyFile int64) error {
+// room lets n bytes in, or not: ErrNoSpace below the watermark. file tells that
+// they go into a file of their own; otherwise they go into the database, which
+// keeps the pages of what was deleted for what comes.
+func (s *Store) room(n int64, file bool) error {
 	if s.opts.MinFree <= 0 && s.opts.MaxBytes <= 0 {
 		return nil
 	}
 	g := &s.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if now := time.Now(); !g.known || now.Sub(g.measured) >= measureEvery {
+	age := time.Since(g.measured)
+	if age >= measureEvery || age >= measureAgain && s.over(g, n, file) != nil {
 		if err := s.measure(g); err != nil {
 			return err
 		}
-		g.measured, g.known = now, true
 	}
+	if err := s.over(g, n, file); err != nil {
+		return err
+	}
+	g.taken += n + recordBytes
+	return nil
+}
+
+// over tells by the last measure whether n bytes more are too many.
+func (s *Store) over(g *gate, n int64, file bool) error {
 	if s.opts.MinFree > 0 {
-		free := g.free
-		if bodyFile == 0 {
+		free := g.free - g.taken
+		if !file {
 			free += g.inside
 		}
-		if free-bodyFile < s.opts.MinFree {
+		if free-n < s.opts.MinFree {
 			return fmt.Errorf("%w: %d bytes free in %q, %d wanted", relay.ErrNoSpace, free, s.dir, s.opts.MinFree)
 		}
 	}
 	if limit := s.opts.MaxBytes / 10 * 9; s.opts.MaxBytes > 0 {
-		if used := g.used + s.files.bytes.Load(); used+bodyFile > limit {
+		if used := g.used + g.taken; used+n > limit {
 			return fmt.Errorf("%w: %d bytes used in %q of %d", relay.ErrNoSpace, used, s.dir, s.opts.MaxBytes)
 		}
 	}
@@ -107,7 +127,8 @@ func (s *Store) measure(g *gate) error {
 		stats := s.db.Stats()
 		g.free = free
 		g.inside = int64(stats.FreePageN+stats.PendingPageN) * int64(s.db.Info().PageSize)
-		g.used = tx.Size() - g.inside
+		g.used = tx.Size() - g.inside + s.files.bytes.Load()
+		g.taken, g.measured = 0, time.Now()
 		return nil
 	})
 }
@@ -162,7 +183,7 @@ func (s *Store) Writable(ctx context.Context) error {
 }
 
 func (s *Store) tryWrite(ctx context.Context) error {
-	if err := s.room(0); err != nil {
+	if err := s.room(0, false); err != nil {
 		return err
 	}
 	return s.do(ctx, &op{size: 64, grows: true, apply: func(b *batch) error {
