@@ -36,7 +36,7 @@ func (b *batch) bucket(name string) *bbolt.Bucket {
 	if x == nil {
 		x = b.tx.Bucket([]byte(name))
 		switch name {
-		case bucketEndpoints, bucketPending, bucketQueued, bucketDue:
+		case bucketEndpoints, bucketPending, bucketDeliveries, bucketQueued, bucketDue:
 			// Mostly appended to: pages that are split in the middle would
 			// stay half empty.
 			x.FillPercent = 0.9
