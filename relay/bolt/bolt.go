@@ -88,6 +88,7 @@ type Store struct {
 	workers sync.WaitGroup
 
 	closed    atomic.Bool
+	stuck     atomic.Bool // bbolt panicked with its locks held
 	closeOnce sync.Once
 	closeErr  error
 
@@ -254,6 +255,9 @@ func (s *Store) Close() error {
 		s.queue.close()
 		s.files.close()
 		s.workers.Wait()
+		if s.stuck.Load() {
+			return // the file is closed with the process
+		}
 		if err := s.db.Close(); err != nil {
 			s.closeErr = fmt.Errorf("closing the store in %q: %w", s.dir, err)
 		}
@@ -278,8 +282,30 @@ func (s *Store) view(fn func(*bbolt.Tx) error) error {
 func (s *Store) read(fn func(*bbolt.Tx) error) (err error) {
 	defer recoverDamage(s.db.Path(), &err)
 	defer panicOnFault()()
-	if err = s.db.View(fn); errors.Is(err, berrors.ErrDatabaseNotOpen) {
+	tx, err := s.begin(false)
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return s.errClosed()
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	return fn(tx)
+}
+
+// begin starts a transaction. When bbolt panics in it, it keeps its locks:
+// whoever came after would wait for ever, so nobody does.
+func (s *Store) begin(write bool) (*bbolt.Tx, error) {
+	if s.stuck.Load() {
+		return nil, damageError(s.db.Path(), "found before")
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			s.stuck.Store(true)
+		}
+	}()
+	tx, err := s.db.Begin(write)
+	begun = true
+	return tx, err
 }

@@ -217,16 +217,16 @@ func (s *Store) transact(ops []*op) (err error) {
 	if err := s.stopped(); err != nil {
 		return err
 	}
-	tx, err := s.db.Begin(true)
-	if err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
-	}
+	var tx *bbolt.Tx
 	defer func() {
 		if r := recover(); r != nil {
 			err = s.stop(damageError(s.db.Path(), r))
 			s.abandon(tx)
 		}
 	}()
+	if tx, err = s.begin(true); err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
 	id := tx.ID()
 	b := newBatch(tx)
 	for _, o := range ops {
@@ -255,6 +255,9 @@ func (s *Store) transact(ops []*op) (err error) {
 
 // abandon gives a transaction back after a panic in it.
 func (s *Store) abandon(tx *bbolt.Tx) {
+	if tx == nil {
+		return
+	}
 	var err error
 	defer recoverDamage(s.db.Path(), &err)
 	tx.Rollback()

@@ -189,14 +189,17 @@ func TestDamagedPages(t *testing.T) {
 // A file that is cut off under a running store ends neither readers nor the
 // process, and the store says so from then on.
 func TestDamageWhileOpen(t *testing.T) {
-	dir := t.TempDir()
-	filled(t, dir)
-	s := open(t, dir, Options{})
-	if err := os.Truncate(filepath.Join(dir, fileName), int64(2*os.Getpagesize())); err != nil {
-		t.Skip("the file cannot be cut off while it is open: ", err)
-	}
-	if err := use(s); !errors.Is(err, ErrDamaged) {
-		t.Fatalf("error %v, want damage", err)
+	for _, pages := range []int{0, 1, 2, 6} {
+		dir := t.TempDir()
+		filled(t, dir)
+		s := open(t, dir, Options{})
+		if err := os.Truncate(filepath.Join(dir, fileName), int64(pages*os.Getpagesize())); err != nil {
+			t.Skip("the file cannot be cut off while it is open: ", err)
+		}
+		if err := use(s); !errors.Is(err, ErrDamaged) {
+			t.Fatalf("%d pages left: error %v, want damage", pages, err)
+		}
+		s.Close()
 	}
 }
 
