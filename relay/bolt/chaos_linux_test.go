@@ -1,0 +1,366 @@
+package bolt
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hookrelay/hook/relay"
+	"github.com/hookrelay/hook/tunnel"
+)
+
+// chaos skips what mounts file systems unless it was asked for.
+func chaos(t *testing.T) {
+	t.Helper()
+	if os.Getenv("HOOK_CHAOS") == "" {
+		t.Skip("mounts file systems: set HOOK_CHAOS=1 to run it, as root")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("mounting needs root")
+	}
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+func rounds(t *testing.T, n int) int {
+	t.Helper()
+	if v := os.Getenv("HOOK_CHAOS_ROUNDS"); v != "" {
+		var err error
+		if n, err = strconv.Atoi(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+// mount mounts a file system on a folder and unmounts it in the end.
+func mount(t *testing.T, args ...string) (dir string, unmount func()) {
+	t.Helper()
+	dir = t.TempDir()
+	run(t, "mount", append(args, dir)...)
+	var once sync.Once
+	unmount = func() { once.Do(func() { run(t, "umount", dir) }) }
+	t.Cleanup(unmount)
+	return dir, unmount
+}
+
+// TestPowerCut copies the image of a file system while a store works in it:
+// the copy holds what had reached the disk. Every delivery acknowledged before
+// the copy must be in it.
+func TestPowerCut(t *testing.T) {
+	chaos(t)
+	acked, missing := 0, 0
+	n := rounds(t, 3)
+	for round := range n {
+		a, l, err := powerCut(t, round)
+		if err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		acked += a
+		missing += l
+	}
+	t.Logf("%d rounds, %d acknowledged, %d lost", n, acked, missing)
+	if missing > 0 {
+		t.Fail()
+	}
+}
+
+// TestPowerCutWithoutSync is the control: the same without fsync must lose
+// something, or the test above proves nothing.
+func TestPowerCutWithoutSync(t *testing.T) {
+	chaos(t)
+	n, failed := rounds(t, 3), 0
+	for round := range n {
+		acked, l, err := powerCut(t, round, childNoSync+"=1")
+		if l > 0 || err != nil {
+			failed++
+		}
+		t.Logf("round %d: %d acknowledged, %d lost, %v", round, acked, l, err)
+	}
+	t.Logf("%d of %d rounds lost something", failed, n)
+	if failed < n {
+		t.Fatalf("%d of %d rounds lost nothing without fsync", n-failed, n)
+	}
+}
+
+func powerCut(t *testing.T, round int, env ...string) (acked, missing int, err error) {
+	t.Helper()
+	work := t.TempDir()
+	image, cut := filepath.Join(work, "image"), filepath.Join(work, "cut")
+	run(t, "truncate", "-s", "512M", image)
+	run(t, "mkfs.ext4", "-q", "-F", image)
+	disk, unmount := mount(t, "-o", "loop", image)
+	c := startChild(t, filepath.Join(disk, "data"), 16, env...)
+	ids := c.acks(t, 200+733*(round%20))
+	// What the child says until it stands still was said before the cut.
+	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waitStopped(t, c.cmd.Process.Pid)
+	ids = append(ids, c.waiting(t)...)
+	run(t, "cp", "--sparse=always", image, cut)
+	c.kill(t)
+	unmount()
+	os.Remove(image)
+
+	after, unmountCut := mount(t, "-o", "loop", cut)
+	defer func() { unmountCut(); os.Remove(cut) }()
+	s, err := Open(filepath.Join(after, "data"), Options{MinFree: off})
+	if err != nil {
+		return len(ids), len(ids), err
+	}
+	defer s.Close()
+	return len(ids), lost(t, s, ids), nil
+}
+
+// waitStopped waits until every thread of a process stands still.
+func waitStopped(t *testing.T, pid int) {
+	t.Helper()
+	for {
+		still := true
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil || len(tasks) == 0 {
+			t.Fatalf("no threads of %d: %v", pid, err)
+		}
+		for _, task := range tasks {
+			b, err := os.ReadFile(task)
+			if err != nil {
+				continue
+			}
+			_, rest, _ := bytes.Cut(b, []byte(") "))
+			still = still && len(rest) > 0 && rest[0] == 'T'
+		}
+		if still {
+			return
+		}
+		time.Sleep(time.Millisecond) // the kernel has no event for it that a parent without ptrace could wait for
+	}
+}
+
+// waiting reads what is in the pipe, without waiting for more. The last line
+// may be cut off: it does not count.
+func (c *child) waiting(t *testing.T) []tunnel.ID {
+	t.Helper()
+	if err := c.pipe.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	defer c.pipe.SetReadDeadline(time.Time{})
+	var ids []tunnel.ID
+	for {
+		line, err := c.out.ReadString('\n')
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return ids
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := tunnel.ParseID(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+}
+
+// TestFullDisk fills a small disk until writes fail, through the watermark and
+// without it: what was acknowledged is there, and intake opens again by itself
+// when there is space.
+func TestFullDisk(t *testing.T) {
+	chaos(t)
+	for name, opts := range map[string]Options{
+		"watermark":          {MinFree: 16 << 20},
+		"no watermark":       {MinFree: off},
+		"no watermark, file": {MinFree: off, InlineBody: 1 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, _ := mount(t, "-t", "tmpfs", "-o", "size=64m", "tmpfs")
+			ballast := filepath.Join(dir, "ballast")
+			if err := os.WriteFile(ballast, make([]byte, 20<<20), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, filepath.Join(dir, "data"), opts)
+			id := create(t, s, 1)
+			acked := fillUp(t, s, id)
+			ctx := context.Background()
+			if err := s.Writable(ctx); !errors.Is(err, relay.ErrNoSpace) {
+				t.Fatalf("writable on a full disk: %v", err)
+			}
+			if d, err := s.Depth(ctx, id); err != nil || d.Pending != len(acked) {
+				t.Fatalf("%+v %v, %d acknowledged", d, err, len(acked))
+			}
+			if n, files := namedFiles(t, s), bodyFiles(t, s.dir); n != files {
+				t.Fatalf("%d body files, %d named", files, n)
+			}
+			if err := os.Remove(ballast); err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			for s.Writable(ctx) != nil {
+				if time.Since(begin) > 5*time.Second {
+					t.Fatal("not writable 5 s after space came back")
+				}
+				time.Sleep(10 * time.Millisecond) // polls as a probe of readiness does
+			}
+			t.Logf("%d acknowledged, writable again after %v", len(acked), time.Since(begin).Round(time.Millisecond))
+			item, err := s.Push(ctx, id, testPush(1<<20), bytes.NewReader(bodyOf(testPush(1).Delivery.ID)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Remove(ctx, id, []tunnel.ID{item.Delivery.ID}); err != nil {
+				t.Fatal(err)
+			}
+			if n := lost(t, s, acked); n > 0 {
+				t.Fatalf("%d of %d lost", n, len(acked))
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, s.dir, opts)
+			if n := lost(t, s, acked); n > 0 {
+				t.Fatalf("%d of %d lost after reopening", n, len(acked))
+			}
+		})
+	}
+}
+
+// fillUp pushes from several writers until the store says that it is full.
+func fillUp(t *testing.T, s *Store, id relay.EndpointID) (acked []tunnel.ID) {
+	t.Helper()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				p := testPush(n)
+				_, err := s.Push(context.Background(), id, p, bytes.NewReader(bodyOf(p.Delivery.ID)))
+				if errors.Is(err, relay.ErrNoSpace) {
+					return
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				acked = append(acked, p.Delivery.ID)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return acked
+}
+
+// TestEveryAckFollowsASync traces a process that pushes one delivery at a
+// time: between two acknowledgements the data pages are written and synced,
+// then the meta page that makes them valid is written and synced.
+func TestEveryAckFollowsASync(t *testing.T) {
+	if os.Getenv("HOOK_CHAOS") == "" {
+		t.Skip("needs strace: set HOOK_CHAOS=1 to run it")
+	}
+	if _, err := exec.LookPath("strace"); err != nil {
+		t.Skip("needs strace: ", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	dir := t.TempDir()
+	c := startCommand(t, exec.Command("strace", "-f", "-y", "-s", "8", "-e", "trace=write,pwrite64,fdatasync,fsync", "-o", trace,
+		self, "-test.run=^TestChild$"), dir, 1)
+	c.acks(t, 300)
+	c.pipe.Close() // the child cannot print any more, and ends
+	c.cmd.Wait()
+
+	f, err := os.Open(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	checkTrace(t, f)
+}
+
+func checkTrace(t *testing.T, r io.Reader) {
+	t.Helper()
+	db := regexp.QuoteMeta(fileName) + `>`
+	var (
+		pwrite = regexp.MustCompile(`pwrite64\(\d+<[^>]*` + db + `.*, (\d+)\) = \d+$`)
+		sync   = regexp.MustCompile(`fdatasync\(\d+<[^>]*` + db + `\) += 0$`)
+		body   = regexp.MustCompile(`fsync\(\d+<[^>]*\.body>\) += 0$`)
+		folder = regexp.MustCompile(`fsync\(\d+<[^>]*/` + bodiesName + `>\) += 0$`)
+		ack    = regexp.MustCompile(`write\(1<.*"dlv_`)
+	)
+	page := os.Getpagesize()
+	acks, files := 0, 0
+	var seen []string
+	step := func(s string) {
+		if len(seen) == 0 || seen[len(seen)-1] != s {
+			seen = append(seen, s)
+		}
+	}
+	unfinished := make(map[string]string) // a call that another thread interrupted in the log, by thread
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		line := lines.Text()
+		pid, _, _ := strings.Cut(line, " ")
+		if head, ok := strings.CutSuffix(line, "<unfinished ...>"); ok {
+			unfinished[pid] = strings.TrimSpace(head)
+			if !ack.MatchString(line) { // an ack counts from its beginning, a sync from its end
+				continue
+			}
+		} else if _, tail, ok := strings.Cut(line, "resumed>"); ok {
+			line = unfinished[pid] + tail
+			delete(unfinished, pid)
+			if ack.MatchString(line) {
+				continue
+			}
+		}
+		switch {
+		case pwrite.MatchString(line):
+			off, _ := strconv.Atoi(pwrite.FindStringSubmatch(line)[1])
+			if off < 2*page {
+				step("meta")
+			} else {
+				step("data")
+			}
+		case sync.MatchString(line):
+			step("sync")
+		case body.MatchString(line):
+			files++
+			step("body")
+		case folder.MatchString(line):
+			step("folder")
+		case ack.MatchString(line):
+			acks++
+			got := strings.Join(seen, " ")
+			if !strings.HasSuffix(got, "data sync meta sync") {
+				t.Fatalf("acknowledgement %d after %q", acks, got)
+			}
+			if strings.Contains(got, "body") && !strings.HasSuffix(got, "body folder data sync meta sync") {
+				t.Fatalf("acknowledgement %d of a body file after %q", acks, got)
+			}
+			seen = nil
+		}
+	}
+	if acks < 300 || files == 0 {
+		t.Fatalf("%d acknowledgements and %d body files in the trace", acks, files)
+	}
+	t.Logf("%d acknowledgements, %d body files, each after its syncs", acks, files)
+}
