@@ -89,11 +89,11 @@ func (s *side) run(c *Client) (stop func() error) {
 	}
 }
 
-func delivery(body []byte) *Delivery {
+func webhook(body []byte) *Delivery {
 	return &Delivery{ID: NewID(time.Now()), Attempt: 1, ReceivedAt: time.Now(), Method: "POST", Target: "/", Body: body}
 }
 
-func echo(status int) HandlerFunc {
+func replying(status int) HandlerFunc {
 	return func(_ context.Context, d *Delivery) (*Result, error) {
 		return &Result{Status: status, Header: Header{{"X-Method", d.Method}}, Body: d.Body, Size: int64(len(d.Body))}, nil
 	}
@@ -118,7 +118,7 @@ func TestDeliveryAndAnswerAreExact(t *testing.T) {
 		})})
 		stop := s.run(c)
 		ses := <-s.sessions
-		d := delivery([]byte("a\x00\xffb"))
+		d := webhook([]byte("a\x00\xffb"))
 		d.Header = Header{{"X-Dup", "1"}, {"X-Dup", "2"}}
 		d.Target, d.Method, d.Budget = "/%2F//x?a=1&a=2", "PATCH", 8*time.Second
 		out := <-send(t, ses, d)
@@ -152,7 +152,7 @@ func TestBodiesOfAllSizesArriveWhole(t *testing.T) {
 			for i := range body {
 				body[i] = byte(r.Uint32())
 			}
-			out := send(t, ses, delivery(body))
+			out := send(t, ses, webhook(body))
 			waits = append(waits, func() {
 				o := <-out
 				if o.Result == nil {
@@ -187,9 +187,9 @@ func TestSmallDeliveriesPassLargeOnes(t *testing.T) {
 		})})
 		stop := s.run(c)
 		ses := <-s.sessions
-		big := send(t, ses, delivery(make([]byte, 20<<20)))
-		second := send(t, ses, delivery(make([]byte, 1<<20)))
-		small := send(t, ses, delivery([]byte("x")))
+		big := send(t, ses, webhook(make([]byte, 20<<20)))
+		second := send(t, ses, webhook(make([]byte, 1<<20)))
+		small := send(t, ses, webhook([]byte("x")))
 		<-big
 		<-second
 		<-small
@@ -275,7 +275,7 @@ func TestSilenceIsNoticedWithin25Seconds(t *testing.T) {
 						conn, err := s.dial(ctx)
 						dialed = conn.(*pipeEnd)
 						return conn, err
-					}, Endpoint: "x", Handler: echo(200),
+					}, Endpoint: "x", Handler: replying(200),
 					Events: func(e Event) {
 						if l, ok := e.(Lost); ok && l.Was {
 							if !errors.Is(l.Err, ErrDead) {
@@ -320,7 +320,7 @@ func TestRedialIsJitteredAndForEver(t *testing.T) {
 		s := newSide(t)
 		s.refuse = errors.New("connection refused")
 		var waits []time.Duration
-		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: echo(200), Events: func(e Event) {
+		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: replying(200), Events: func(e Event) {
 			if l, ok := e.(Lost); ok {
 				waits = append(waits, l.Retry)
 			}
@@ -361,7 +361,7 @@ func TestWakeFromSleepRedialsAtOnce(t *testing.T) {
 		s := newSide(t)
 		var mu sync.Mutex
 		slept := time.Duration(0)
-		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: echo(200), wall: func() time.Time {
+		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: replying(200), wall: func() time.Time {
 			mu.Lock()
 			defer mu.Unlock()
 			return time.Now().Add(slept)
@@ -405,14 +405,14 @@ func TestResumption(t *testing.T) {
 		var ids []ID
 		lost := make(chan Outcome, 3)
 		for _, target := range []string{"/running", "/forgotten"} {
-			d := delivery(nil)
+			d := webhook(nil)
 			d.Target = target
 			ids = append(ids, d.ID)
 			if err := ses.Deliver(context.Background(), d, nil, func(o Outcome) { lost <- o }); err != nil {
 				t.Fatal(err)
 			}
 		}
-		d := delivery(nil)
+		d := webhook(nil)
 		d.Target = "/answered"
 		<-send(t, ses, d) // answered, but the relay never says settled
 		synctest.Wait()
@@ -481,15 +481,15 @@ func TestWindowHoldsDeliveriesBack(t *testing.T) {
 		stop := s.run(c)
 		ses := <-s.sessions
 		for range 3 {
-			send(t, ses, delivery(nil))
+			send(t, ses, webhook(nil))
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		if err := ses.Deliver(ctx, delivery(nil), nil, func(Outcome) {}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := ses.Deliver(ctx, webhook(nil), nil, func(Outcome) {}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("fourth of three: %v", err)
 		}
 		cancel()
 		entered := make(chan error, 2)
-		go func() { entered <- ses.Deliver(context.Background(), delivery(make([]byte, 2<<20)), nil, func(Outcome) {}) }()
+		go func() { entered <- ses.Deliver(context.Background(), webhook(make([]byte, 2<<20)), nil, func(Outcome) {}) }()
 		synctest.Wait()
 		close(gate)
 		if err := <-entered; err != nil { // larger than the window: it passes alone
@@ -529,12 +529,12 @@ func TestUnreachableTargetPausesUntilThePortOpens(t *testing.T) {
 			}})
 		stop := s.run(c)
 		ses := <-s.sessions
-		o := <-send(t, ses, delivery(nil))
+		o := <-send(t, ses, webhook(nil))
 		if o.Failure == nil || !o.Failure.Kind.Unreachable() {
 			t.Fatalf("outcome %+v", o)
 		}
 		<-s.paused
-		if err := ses.Deliver(context.Background(), delivery(nil), nil, nil); !errors.Is(err, ErrPaused) {
+		if err := ses.Deliver(context.Background(), webhook(nil), nil, nil); !errors.Is(err, ErrPaused) {
 			t.Errorf("deliver while paused: %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -551,7 +551,7 @@ func TestUnreachableTargetPausesUntilThePortOpens(t *testing.T) {
 		if d := time.Since(began); d > probeEvery+time.Second {
 			t.Errorf("resumed after %s", d)
 		}
-		if o := <-send(t, ses, delivery(nil)); o.Result == nil {
+		if o := <-send(t, ses, webhook(nil)); o.Result == nil {
 			t.Errorf("after resume: %+v", o)
 		}
 		for i := 1; i < len(probes); i++ {
@@ -582,8 +582,8 @@ func TestStopDrains(t *testing.T) {
 		})})
 		stop := s.run(c)
 		ses := <-s.sessions
-		quick := delivery(nil)
-		slow := delivery(nil)
+		quick := webhook(nil)
+		slow := webhook(nil)
 		slow.Target = "/slow"
 		quickOut, slowOut := send(t, ses, quick), send(t, ses, slow)
 		synctest.Wait()
@@ -617,7 +617,7 @@ func TestFinalCodesEndTheClient(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSide(t)
-			c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: echo(200)})
+			c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: replying(200)})
 			out := make(chan error, 1)
 			ctx, cancel := context.WithCancel(context.Background())
 			go func() { out <- c.Run(ctx) }()
@@ -640,11 +640,11 @@ func TestFinalCodesEndTheClient(t *testing.T) {
 func TestGoAwayTellsWhenToRedial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSide(t)
-		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: echo(200)})
+		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: replying(200)})
 		stop := s.run(c)
 		ses := <-s.sessions
 		ses.GoAway(20 * time.Second)
-		if err := ses.Deliver(context.Background(), delivery(nil), nil, nil); !errors.Is(err, ErrPaused) {
+		if err := ses.Deliver(context.Background(), webhook(nil), nil, nil); !errors.Is(err, ErrPaused) {
 			t.Errorf("deliver after goaway: %v", err)
 		}
 		ses.Close(CloseRestart, "")
@@ -673,7 +673,7 @@ func TestSenderGone(t *testing.T) {
 			}})
 		stop := s.run(c)
 		ses := <-s.sessions
-		d := delivery([]byte("x"))
+		d := webhook([]byte("x"))
 		out := send(t, ses, d)
 		synctest.Wait()
 		ses.Cancel(d.ID, 3*time.Second)
