@@ -26,14 +26,14 @@ func findHook(name string) (hook, bool) {
 		return boxHook(), true
 	case "braintree":
 		return braintreeHook(), true
-	case "cloudinary":
-		return cloudinaryHook(), true
 	case "coinbase":
 		return coinbaseHook(), true
 	case "contentful":
 		return contentfulHook(), true
 	case "http-message":
 		return httpMessageHook(), true
+	case "hygraph":
+		return hygraphHook(), true
 	case "paypal":
 		return paypalHook(), true
 	case "php-json":

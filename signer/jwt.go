@@ -46,7 +46,7 @@ type token struct {
 
 var errToken = errors.New("not a compact JWS of three parts")
 
-func parseToken(text string, limit int) (*token, Reason, error) {
+func parseToken(text string, limit int, unencoded bool) (*token, Reason, error) {
 	if len(text) > limit {
 		return nil, TooLong, fmt.Errorf("the token has %d bytes, at most %d are read", len(text), limit)
 	}
@@ -62,8 +62,10 @@ func parseToken(text string, limit int) (*token, Reason, error) {
 	if len(t.header.Kid) > maxKeyID || !printable(t.header.Kid) {
 		return nil, Malformed, fmt.Errorf("the key id has %d bytes: at most %d printable characters", len(t.header.Kid), maxKeyID)
 	}
-	if len(t.header.Crit) > 0 {
-		return nil, Malformed, fmt.Errorf("the token asks for the extension %q", t.header.Crit[0])
+	for _, name := range t.header.Crit {
+		if name != "b64" || !unencoded {
+			return nil, Malformed, fmt.Errorf("the token asks for the extension %.40q", name)
+		}
 	}
 	if t.payload, err = base64.RawURLEncoding.Strict().DecodeString(parts[1]); err != nil {
 		return nil, Malformed, errToken
@@ -178,7 +180,7 @@ func (j *JWT) covers() []string {
 	if j.BodyHash != "" || j.InBody || j.Detached != "" {
 		out = append(out, "body")
 	}
-	if j.URLHash != "" || j.Audience == "url" {
+	if j.URLHash != "" || j.Audience == "url" || j.Subject == "url" {
 		out = append(out, "url")
 	}
 	if j.QueryHash {
@@ -215,13 +217,9 @@ func (v *Verifier) verifyJWT(ctx context.Context, r *reader, at time.Time) Verdi
 		limit = maxFormField
 	}
 	if j.Detached != "" {
-		full, verdict, ok := v.attach(r, text)
-		if !ok {
-			return verdict
-		}
-		text, limit = full, len(full)
+		return v.verifyDetached(ctx, r, text, at)
 	}
-	t, reason, err := parseToken(text, limit)
+	t, reason, err := parseToken(text, limit, false)
 	if err != nil {
 		return v.verdict(Invalid, reason, err.Error())
 	}
@@ -231,9 +229,6 @@ func (v *Verifier) verifyJWT(ctx context.Context, r *reader, at time.Time) Verdi
 	verdict := v.tokenKeys(ctx, r, t, at)
 	if verdict.Status != Valid {
 		return verdict
-	}
-	if j.Detached != "" {
-		return v.stamp(verdict, r)
 	}
 	if err := t.readClaims(); err != nil {
 		return v.verdict(Invalid, Malformed, err.Error())
@@ -284,26 +279,52 @@ func (v *Verifier) tokenKeys(ctx context.Context, r *reader, t *token, at time.T
 	return done
 }
 
-// attach puts the detached payload back into a token (RFC 7515 appendix F).
-func (v *Verifier) attach(r *reader, text string) (string, Verdict, bool) {
+// verifyDetached checks a token whose payload is the message itself (RFC 7515 appendix F, RFC 7797).
+func (v *Verifier) verifyDetached(ctx context.Context, r *reader, text string, at time.Time) Verdict {
+	j := v.scheme.JWT
 	head, sig, ok := strings.Cut(text, "..")
-	if !ok || len(head) > maxToken || len(sig) > maxToken {
-		return "", v.verdict(Invalid, Malformed, "the token is not a detached JWS"), false
+	if !ok {
+		return v.verdict(Invalid, Malformed, "the token is not a detached JWS")
 	}
+	t, reason, err := parseToken(head+"."+"."+sig, maxToken, j.Unencoded)
+	if err != nil {
+		return v.verdict(Invalid, reason, err.Error())
+	}
+	if !slices.Contains(j.Algorithms, t.header.Alg) {
+		return v.verdict(Invalid, BadAlgorithm, fmt.Sprintf("the token says algorithm %.20q; the scheme allows %s", t.header.Alg, strings.Join(j.Algorithms, ", ")))
+	}
+	payload, err := v.detachedPayload(r)
+	if err != nil {
+		return v.verdict(Invalid, MissingValue, err.Error())
+	}
+	t.signed = detachedInput(head, payload, j.Unencoded)
+	verdict := v.tokenKeys(ctx, r, t, at)
+	if verdict.Status != Valid {
+		return verdict
+	}
+	return v.stamp(verdict, r)
+}
+
+func (v *Verifier) detachedPayload(r *reader) ([]byte, error) {
 	t, err := compileTemplate(v.scheme.JWT.Detached)
 	if err != nil {
-		return "", v.verdict(Invalid, BadKey, err.Error()), false
+		return nil, err
 	}
-	c := &content{reader: r, url: r.req.URL}
+	c := &content{reader: r, url: r.req.URL, id: r.first(v.scheme.MessageID)}
 	if v.scheme.Timestamp != nil {
 		c.timestamp = r.first(v.scheme.Timestamp.From)
 	}
-	c.id = r.first(v.scheme.MessageID)
 	var payload bytes.Buffer
-	if err := t.render(&payload, c); err != nil {
-		return "", v.verdict(Invalid, MissingValue, err.Error()), false
+	err = t.render(&payload, c)
+	return payload.Bytes(), err
+}
+
+// detachedInput is the JWS signing input over a detached payload.
+func detachedInput(head string, payload []byte, unencoded bool) []byte {
+	if unencoded {
+		return append([]byte(head+"."), payload...)
 	}
-	return head + "." + base64.RawURLEncoding.EncodeToString(payload.Bytes()) + "." + sig, Verdict{}, true
+	return []byte(head + "." + base64.RawURLEncoding.EncodeToString(payload))
 }
 
 // stamp reads the signed time of a scheme that puts it beside the token.
@@ -362,6 +383,9 @@ func (v *Verifier) judgeClaims(verdict Verdict, r *reader, t *token, at time.Tim
 		if want != "" && !claimHas(t.claims, "aud", want) {
 			return refuse(WrongValue, "the audience of the token is not %q", want)
 		}
+	}
+	if j.Subject == "url" && claimText(t.claims, "sub") != r.req.URL {
+		return refuse(WrongValue, "the subject of the token is %.120q, not the URL of the request", claimText(t.claims, "sub"))
 	}
 	if r, detail := v.judgeHashes(r, t); r != "" {
 		return refuse(r, "%s", detail)

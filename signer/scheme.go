@@ -82,7 +82,7 @@ type Signature struct {
 // Timestamp says where the signed time is.
 type Timestamp struct {
 	From     string `json:"from"`
-	Unit     string `json:"unit,omitempty"`     // "s" (default), "ms", "us", "ns", "rfc3339"
+	Unit     string `json:"unit,omitempty"`     // "s" (default), "ms", "us", "ns", "rfc3339", "http"
 	Window   int    `json:"window,omitempty"`   // seconds to both sides; 0: 300
 	Optional bool   `json:"optional,omitempty"` // a message without it is judged without freshness
 }
@@ -104,12 +104,14 @@ type JWT struct {
 	URLHash      string            `json:"url_hash,omitempty"`      // claim with the hex SHA-256 of the public URL
 	QueryHash    bool              `json:"query_hash,omitempty"`    // claim qsh (Atlassian)
 	Issuer       []string          `json:"issuer,omitempty"`
-	Audience     string            `json:"audience,omitempty"` // "url": the public URL; "param:NAME": what the user says
-	Expires      bool              `json:"expires,omitempty"`  // exp must be there
-	Leeway       int               `json:"leeway,omitempty"`   // seconds granted to exp and nbf; 0: 60
-	Detached     string            `json:"detached,omitempty"` // template of the detached payload (RFC 7515 appendix F)
-	Claims       map[string]string `json:"claims,omitempty"`   // claims that must have this text
-	InBody       bool              `json:"in_body,omitempty"`  // the whole body is the token
+	Audience     string            `json:"audience,omitempty"`  // "url": the public URL; "param:NAME": what the user says
+	Expires      bool              `json:"expires,omitempty"`   // exp must be there
+	Leeway       int               `json:"leeway,omitempty"`    // seconds granted to exp and nbf; 0: 60
+	Subject      string            `json:"subject,omitempty"`   // "url": sub is the public URL
+	Unencoded    bool              `json:"unencoded,omitempty"` // the detached payload is signed as it is (RFC 7797)
+	Detached     string            `json:"detached,omitempty"`  // template of the detached payload (RFC 7515 appendix F)
+	Claims       map[string]string `json:"claims,omitempty"`    // claims that must have this text
+	InBody       bool              `json:"in_body,omitempty"`   // the whole body is the token
 }
 
 // Match is a set of conditions, all of which must hold. A value of "" asks only that the thing is there and not empty; a value that ends

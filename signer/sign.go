@@ -362,6 +362,9 @@ func signJWT(s *Scheme, req *Request, key *Key, opts SignOptions) (*Signed, erro
 	for name, value := range j.Claims {
 		claims[name] = strings.TrimSuffix(value, "*")
 	}
+	if j.Subject == "url" {
+		claims["sub"] = req.URL
+	}
 	if j.Audience == "url" {
 		claims["aud"] = req.URL
 	} else if name, ok := strings.CutPrefix(j.Audience, "param:"); ok && opts.Params[name] != "" {
@@ -440,21 +443,31 @@ func mergeClaims(body []byte, claims map[string]any, fallback []byte) []byte {
 }
 
 func (b *builder) signDetached(alg, kid string, key *Key) (*Signed, error) {
-	t, err := compileTemplate(b.scheme.JWT.Detached)
+	v, err := NewVerifier(b.scheme, nil, Options{Params: b.opts.Params})
 	if err != nil {
 		return nil, err
 	}
-	c := &content{reader: &reader{req: &b.req, params: b.opts.Params}, timestamp: b.stamp, id: b.id, url: b.req.URL}
-	var payload bytes.Buffer
-	if err := t.render(&payload, c); err != nil {
-		return nil, err
-	}
-	text, err := signToken(alg, kid, payload.Bytes(), key, &b.scheme.Key)
+	payload, err := v.detachedPayload(&reader{req: &b.req, params: b.opts.Params})
 	if err != nil {
 		return nil, err
 	}
-	parts := strings.Split(text, ".")
-	if err := b.set(b.scheme.Signature.From, parts[0]+".."+parts[2]); err != nil {
+	header := map[string]any{"alg": alg}
+	if kid != "" {
+		header["kid"] = kid
+	}
+	if b.scheme.JWT.Unencoded {
+		header["b64"], header["crit"] = false, []string{"b64"}
+	}
+	raw, err := json.Marshal(header)
+	if err != nil {
+		return nil, err
+	}
+	head := base64.RawURLEncoding.EncodeToString(raw)
+	sig, err := signJOSE(alg, detachedInput(head, payload, b.scheme.JWT.Unencoded), key, &b.scheme.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.set(b.scheme.Signature.From, head+".."+base64.RawURLEncoding.EncodeToString(sig)); err != nil {
 		return nil, err
 	}
 	return &b.out, nil

@@ -14,6 +14,18 @@ func chainProviders() []Provider {
 			}},
 		},
 		{
+			ID: "blockfrost", Name: "Blockfrost",
+			Docs: "https://blockfrost.dev/start-building/webhooks/",
+			Schemes: []Scheme{{
+				ID: "blockfrost", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:Blockfrost-Signature", Format: "pairs", Field: "v1"},
+				Timestamp: &Timestamp{From: "field:t", Window: 600},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
+		{
 			ID: "coinbase", Name: "Coinbase Developer Platform",
 			Docs: "https://docs.cdp.coinbase.com/webhooks/verify-signatures",
 			Schemes: []Scheme{{
@@ -76,6 +88,17 @@ func chainProviders() []Provider {
 				Signature: Signature{From: "header:x-qn-signature"},
 				Timestamp: &Timestamp{From: "header:x-qn-timestamp"},
 				MessageID: "header:x-qn-nonce",
+			}},
+		},
+		{
+			ID: "thirdweb", Name: "thirdweb",
+			Docs: "https://portal.thirdweb.com/bridge/webhooks",
+			Schemes: []Scheme{{
+				ID: "thirdweb", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:x-payload-signature", More: []string{"header:x-pay-signature"}},
+				Timestamp: &Timestamp{From: "header:x-timestamp"},
+				Event:     []string{"json:type"},
 			}},
 		},
 	}

@@ -164,5 +164,15 @@ func cloudProviders() []Provider {
 				Event:     []string{"json:event"},
 			}},
 		},
+		{
+			ID: "upstash-qstash", Name: "Upstash QStash",
+			Docs: "https://upstash.com/docs/qstash/howto/signature",
+			Schemes: []Scheme{{
+				ID: "upstash-qstash", Algorithm: JWS,
+				Signature: Signature{From: "header:Upstash-Signature"},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Issuer: []string{"Upstash"}, BodyHash: "body", HashForm: "base64url", Subject: "url", Expires: true},
+				Delivery:  []string{"header:Upstash-Message-Id"},
+			}},
+		},
 	}
 }

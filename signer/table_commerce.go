@@ -31,6 +31,18 @@ func commerceProviders() []Provider {
 			}},
 		},
 		{
+			ID: "saleor", Name: "Saleor",
+			Docs: "https://docs.saleor.io/developer/extending/webhooks/payload-signature",
+			Schemes: []Scheme{{
+				ID: "saleor", Algorithm: JWS,
+				Key:       KeyRule{Public: true},
+				Signature: Signature{From: "header:Saleor-Signature"},
+				JWT:       &JWT{Algorithms: []string{"RS256"}, Detached: "{body}", Unencoded: true},
+				Event:     []string{"header:Saleor-Event"},
+				Notes:     []string{"the keys are at /.well-known/jwks.json of your own instance"},
+			}},
+		},
+		{
 			ID: "shopify", Name: "Shopify",
 			Docs:     "https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
 			Deadline: 5,

@@ -15,6 +15,18 @@ func identityProviders() []Provider {
 			}},
 		},
 		{
+			ID: "authsignal", Name: "Authsignal",
+			Docs: "https://docs.authsignal.com/advanced-usage/webhooks",
+			Schemes: []Scheme{{
+				ID: "authsignal", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:x-signature-v2", Format: "pairs", Field: "v2", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
+		{
 			ID: "clerk", Name: "Clerk",
 			Docs: "https://clerk.com/docs/webhooks/overview",
 			Schemes: []Scheme{{
@@ -26,6 +38,27 @@ func identityProviders() []Provider {
 				MessageID: "header:svix-id",
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"svix-signature": ""}, JSON: map[string]string{"/instance_id": "", "/object": "event", "/type": ""}},
+			}},
+		},
+		{
+			ID: "fingerprint", Name: "Fingerprint",
+			Docs: "https://dev.fingerprint.com/docs/webhooks-security",
+			Schemes: []Scheme{{
+				ID: "fingerprint", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:FPJS-Event-Signature", Format: "pairs", Field: "v1"},
+				Delivery:  []string{"json:requestId", "json:event_id"},
+			}},
+		},
+		{
+			ID: "kinde", Name: "Kinde",
+			Docs: "https://docs.kinde.com/integrate/webhooks/add-manage-webhooks/",
+			Schemes: []Scheme{{
+				ID: "kinde", Algorithm: JWS,
+				Key:       KeyRule{Public: true},
+				Signature: Signature{From: "body:"},
+				JWT:       &JWT{Algorithms: []string{"RS256"}, InBody: true},
+				Detect:    &Match{Header: map[string]string{"Content-Type": "application/jwt*"}},
+				Notes:     []string{"the whole body is the token", "the keys are at /.well-known/jwks.json of your own Kinde domain"},
 			}},
 		},
 		{
@@ -97,6 +130,40 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:data.attributes.name"},
 				Delivery:  []string{"json:data.id"},
+			}},
+		},
+		{
+			ID: "privy", Name: "Privy",
+			Docs: "https://docs.privy.io/api-reference/webhooks/overview",
+			Schemes: []Scheme{{
+				ID: "privy", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:svix-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:svix-timestamp"},
+				MessageID: "header:svix-id",
+				Event:     []string{"json:type"},
+			}},
+		},
+		{
+			ID: "scalekit", Name: "Scalekit",
+			Docs: "https://docs.scalekit.com/reference/webhooks/overview",
+			Schemes: []Scheme{{
+				ID: "scalekit", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_", "test_", "prod_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:type"},
+			}, {
+				ID: "scalekit-interceptor", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_", "test_", "prod_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:interceptor-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:interceptor-timestamp"},
+				MessageID: "header:interceptor-id",
+				Event:     []string{"json:type"},
 			}},
 		},
 		{

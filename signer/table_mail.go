@@ -32,6 +32,16 @@ func mailProviders() []Provider {
 			}},
 		},
 		{
+			ID: "mailersend", Name: "MailerSend",
+			Docs: "https://developers.mailersend.com/api/v1/webhooks.html#security",
+			Schemes: []Scheme{{
+				ID: "mailersend", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:Signature"},
+				Event:     []string{"json:type"},
+				Detect:    &Match{Header: map[string]string{"Signature": ""}, JSON: map[string]string{"/data/object": "", "/webhook_id": ""}},
+			}},
+		},
+		{
 			ID: "mailgun", Name: "Mailgun",
 			Docs: "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
 			Schemes: []Scheme{{
@@ -52,6 +62,26 @@ func mailProviders() []Provider {
 				MessageID: "form:token",
 				Event:     []string{"form:event"},
 				Detect:    &Match{Form: map[string]string{"signature": "", "timestamp": "", "token": ""}},
+			}},
+		},
+		{
+			ID: "mailtrap", Name: "Mailtrap",
+			Docs: "https://docs.mailtrap.io/email-api-smtp/advanced/webhooks",
+			Schemes: []Scheme{{
+				ID: "mailtrap", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:Mailtrap-Signature"},
+				Event:     []string{"json:events[0].event"},
+				Delivery:  []string{"json:events[0].event_id"},
+			}},
+		},
+		{
+			ID: "novu", Name: "Novu",
+			Docs: "https://docs.novu.co/framework/endpoint",
+			Schemes: []Scheme{{
+				ID: "novu", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:Novu-Signature", Format: "pairs", Field: "v1"},
+				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
 			}},
 		},
 		{

@@ -71,6 +71,25 @@ func messagingProvidersA() []Provider {
 			}},
 		},
 		{
+			ID: "lark", Name: "Lark",
+			Docs:     "https://open.larksuite.com/document/server-docs/event-subscription-guide/event-subscription-configure-/encrypt-key-encryption-configuration-case",
+			Deadline: 3,
+			Schemes: []Scheme{{
+				ID: "lark", Algorithm: SHA256,
+				Content:   "{timestamp}{id}{secret}{body}",
+				Signature: Signature{From: "header:X-Lark-Signature"},
+				Timestamp: &Timestamp{From: "header:X-Lark-Request-Timestamp"},
+				MessageID: "header:X-Lark-Request-Nonce",
+				Event:     []string{"json:header.event_type"},
+				Delivery:  []string{"json:header.event_id"},
+			}},
+			Handshakes: []Handshake{{
+				Name:  "url verification",
+				Match: Match{Method: "POST", JSON: map[string]string{"/challenge": "", "/type": "url_verification"}},
+				Reply: Reply{Status: 200, ContentType: "application/json", Body: "{\"challenge\":\"{json:/challenge}\"}"},
+			}},
+		},
+		{
 			ID: "line", Name: "LINE",
 			Docs: "https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/",
 			Schemes: []Scheme{{
@@ -99,6 +118,18 @@ func messagingProvidersA() []Provider {
 				Token:    "query:challengeCode",
 				Alphabet: "A-Za-z0-9-", Longest: 64,
 				Scheme: "linkedin",
+			}},
+		},
+		{
+			ID: "livekit", Name: "LiveKit",
+			Docs: "https://docs.livekit.io/home/server/webhooks/",
+			Schemes: []Scheme{{
+				ID: "livekit", Algorithm: JWS,
+				Signature: Signature{From: "header:Authorization"},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer ", ""}, BodyHash: "sha256", HashForm: "base64", Expires: true},
+				Event:     []string{"json:event"},
+				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"Authorization": "eyJ*"}, JSON: map[string]string{"/createdAt": "", "/event": ""}},
 			}},
 		},
 		{
@@ -158,16 +189,6 @@ func messagingProvidersA() []Provider {
 				Signature: Signature{From: "header:X-Plivo-Signature", Encoding: "base64"},
 				Delivery:  []string{"form:CallUUID"},
 				Notes:     []string{"legacy"},
-			}},
-		},
-		{
-			ID: "pusher", Name: "Pusher",
-			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
-			Schemes: []Scheme{{
-				ID: "pusher", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Pusher-Signature"},
-				Event:     []string{"json:events[0].name"},
-				Delivery:  []string{"json:time_ms"},
 			}},
 		},
 	}

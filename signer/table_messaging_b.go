@@ -4,6 +4,16 @@ package signer
 func messagingProvidersB() []Provider {
 	return []Provider{
 		{
+			ID: "pusher", Name: "Pusher",
+			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
+			Schemes: []Scheme{{
+				ID: "pusher", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Pusher-Signature"},
+				Event:     []string{"json:events[0].name"},
+				Delivery:  []string{"json:time_ms"},
+			}},
+		},
+		{
 			ID: "ringcentral", Name: "RingCentral",
 			Docs:   "https://developers.ringcentral.com/guide/notifications/webhooks/receiving",
 			Redact: []string{"header:Verification-Token"},

@@ -1,6 +1,7 @@
 package signer
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -11,7 +12,8 @@ const DefaultWindow = 300 * time.Second
 // maxWindow bounds what a user may widen the window to: a larger one is no freshness at all.
 const maxWindow = time.Hour
 
-// parse reads the text of a signed time: an integer without sign of at most 12 digits (15 for milliseconds, 18 finer), or RFC 3339.
+// parse reads the text of a signed time: an integer without sign of at most 12 digits (15 for milliseconds, 19 finer), RFC 3339
+// or an HTTP date.
 func (t *Timestamp) parse(text string) (time.Time, bool) {
 	if t.Unit == "rfc3339" {
 		if len(text) > 40 {
@@ -23,6 +25,10 @@ func (t *Timestamp) parse(text string) (time.Time, bool) {
 			}
 		}
 		return time.Time{}, false
+	}
+	if t.Unit == "http" {
+		at, err := http.ParseTime(text)
+		return at, err == nil
 	}
 	digits := 12
 	switch t.Unit {
@@ -62,6 +68,8 @@ func (t *Timestamp) format(at time.Time) string {
 		return strconv.FormatInt(at.UnixMicro(), 10)
 	case "ns":
 		return strconv.FormatInt(at.UnixNano(), 10)
+	case "http":
+		return at.UTC().Format(http.TimeFormat)
 	case "rfc3339":
 		return at.UTC().Format(time.RFC3339)
 	}

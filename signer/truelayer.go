@@ -22,7 +22,7 @@ func truelayerHook() hook {
 			if text == "" {
 				return v.verdict(Unsigned, MissingSignature, "there is no header \"Tl-Signature\"")
 			}
-			head, sig, ok := strings.Cut(text, "..")
+			head, _, ok := strings.Cut(text, "..")
 			if !ok || len(text) > maxToken {
 				return v.verdict(Invalid, Malformed, "the signature is not a detached JWS")
 			}
@@ -44,10 +44,11 @@ func truelayerHook() hook {
 				if err != nil {
 					return v.verdict(Invalid, MissingValue, err.Error())
 				}
-				t, reason, err := parseToken(head+"."+base64.RawURLEncoding.EncodeToString(payload)+"."+sig, maxToken+2*len(payload))
+				t, reason, err := parseToken(text, maxToken, false)
 				if err != nil {
 					return v.verdict(Invalid, reason, err.Error())
 				}
+				t.signed = detachedInput(head, payload, false)
 				one := *v
 				rule := *v.scheme
 				rule.JWT = &JWT{Algorithms: []string{"ES512"}}

@@ -1,110 +1,8 @@
 package signer
 
-// paymentProviders are the rows for payments and billing.
-func paymentProviders() []Provider {
+// paymentProvidersB are rows for payments and billing, part 2 of 2 by the alphabet.
+func paymentProvidersB() []Provider {
 	return []Provider{
-		{
-			ID: "adyen", Name: "Adyen",
-			Docs:     "https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures",
-			Deadline: 10,
-			Schemes: []Scheme{{
-				ID: "adyen", Algorithm: HMACSHA256,
-				Key:       KeyRule{Encoding: "hex"},
-				Signature: Signature{From: "json:notificationItems[0].NotificationRequestItem.additionalData.hmacSignature", Encoding: "base64"},
-				Hook:      "adyen",
-				Event:     []string{"json:notificationItems[0].NotificationRequestItem.eventCode"},
-				Delivery:  []string{"json:notificationItems[0].NotificationRequestItem.pspReference+json:notificationItems[0].NotificationRequestItem.eventCode"},
-				Detect:    &Match{JSON: map[string]string{"/notificationItems": ""}},
-			}, {
-				ID: "adyen-platforms", Algorithm: HMACSHA256,
-				Key:       KeyRule{Encoding: "hex"},
-				Signature: Signature{From: "header:HmacSignature", Encoding: "base64"},
-				Event:     []string{"json:type"},
-			}},
-		},
-		{
-			ID: "braintree", Name: "Braintree",
-			Docs:     "https://developer.paypal.com/braintree/docs/guides/webhooks/parse/",
-			Deadline: 30,
-			Schemes: []Scheme{{
-				ID: "braintree", Algorithm: HMACSHA1,
-				Content:   "{form:bt_payload}",
-				Signature: Signature{From: "form:bt_signature"},
-				Hook:      "braintree",
-				Detect:    &Match{Form: map[string]string{"bt_payload": "", "bt_signature": ""}},
-				Notes:     []string{"the key is written public_key|private_key"},
-			}},
-			Handshakes: []Handshake{{
-				Name:     "challenge",
-				Match:    Match{Method: "GET", Query: map[string]string{"bt_challenge": ""}},
-				Reply:    Reply{Status: 200, ContentType: "text/plain", Body: "{key_id}|{answer}"},
-				Keyed:    "braintree",
-				Token:    "query:bt_challenge",
-				Alphabet: "a-f0-9", Longest: 32,
-				Scheme: "braintree",
-			}},
-		},
-		{
-			ID: "checkout-com", Name: "Checkout.com",
-			Docs: "https://www.checkout.com/docs/workflows",
-			Schemes: []Scheme{{
-				ID: "checkout-com", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Cko-Signature"},
-				Event:     []string{"json:type"},
-				Delivery:  []string{"json:id"},
-			}},
-		},
-		{
-			ID: "coinbase-commerce", Name: "Coinbase Commerce",
-			Docs: "https://docs.cdp.coinbase.com/commerce/api-arcitecture/webhooks-security",
-			Schemes: []Scheme{{
-				ID: "coinbase-commerce", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-CC-Webhook-Signature"},
-				Event:     []string{"json:event.type"},
-				Delivery:  []string{"json:event.id"},
-			}},
-		},
-		{
-			ID: "fastspring", Name: "FastSpring",
-			Docs: "https://developer.fastspring.com/docs/message-security",
-			Schemes: []Scheme{{
-				ID: "fastspring", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-FS-Signature", Encoding: "base64"},
-				Event:     []string{"json:events[0].type"},
-				Delivery:  []string{"json:events[0].id"},
-			}},
-		},
-		{
-			ID: "gocardless", Name: "GoCardless",
-			Docs: "https://developer.gocardless.com/api-reference/#webhooks-signing-webhooks",
-			Schemes: []Scheme{{
-				ID: "gocardless", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Webhook-Signature"},
-				Event:     []string{"json:events[0].resource_type+json:events[0].action"},
-				Delivery:  []string{"json:meta.webhook_id", "json:events[0].id"},
-				Detect:    &Match{Header: map[string]string{"Webhook-Signature": ""}, JSON: map[string]string{"/events": "", "/meta/webhook_id": ""}},
-			}},
-		},
-		{
-			ID: "klarna", Name: "Klarna",
-			Docs: "https://docs.klarna.com/acquirer/klarna-network/setup-your-integration/connection-configuration/setup-your-webhooks/",
-			Schemes: []Scheme{{
-				ID: "klarna", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Klarna-Signature"},
-				Event:     []string{"json:metadata.event_type"},
-				Delivery:  []string{"json:metadata.event_id"},
-			}},
-		},
-		{
-			ID: "lemon-squeezy", Name: "Lemon Squeezy",
-			Docs: "https://docs.lemonsqueezy.com/help/webhooks/signing-requests",
-			Schemes: []Scheme{{
-				ID: "lemon-squeezy", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Signature"},
-				Event:     []string{"header:X-Event-Name", "json:meta.event_name"},
-				Detect:    &Match{Header: map[string]string{"X-Event-Name": "", "X-Signature": ""}},
-			}},
-		},
 		{
 			ID: "mollie", Name: "Mollie",
 			Docs:     "https://docs.mollie.com/reference/webhooks-new",
@@ -112,6 +10,18 @@ func paymentProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "mollie", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Mollie-Signature", Prefix: "sha256=", Optional: true, Repeats: true},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
+		{
+			ID: "orb", Name: "Orb",
+			Docs: "https://docs.withorb.com/integrations-and-exports/webhooks",
+			Schemes: []Scheme{{
+				ID: "orb", Algorithm: HMACSHA256,
+				Content:   "v1:{timestamp}:{body}",
+				Signature: Signature{From: "header:X-Orb-Signature", Format: "pairs", Separator: " ", Field: "v1"},
+				Timestamp: &Timestamp{From: "header:X-Orb-Timestamp", Unit: "rfc3339"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
 			}},
@@ -168,6 +78,19 @@ func paymentProviders() []Provider {
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
 				Notes:     []string{"the secret is used as text, not decoded"},
+			}},
+		},
+		{
+			ID: "portone", Name: "PortOne",
+			Docs: "https://developers.portone.io/opi/ko/integration/webhook/readme-v2",
+			Schemes: []Scheme{{
+				ID: "portone", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:type"},
 			}},
 		},
 		{
@@ -242,6 +165,19 @@ func paymentProviders() []Provider {
 				Event:     []string{"json:webhook"},
 				Delivery:  []string{"json:webhook_id"},
 				Detect:    &Match{JSON: map[string]string{"/object_payload_signature": "", "/webhook": ""}},
+			}},
+		},
+		{
+			ID: "whop", Name: "Whop",
+			Docs: "https://docs.whop.com/developer/guides/webhooks",
+			Schemes: []Scheme{{
+				ID: "whop", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:type"},
 			}},
 		},
 	}

@@ -1,7 +1,14 @@
 package signer
 
+import "slices"
+
 // workProviders are the rows for work: documents, tickets, forms and customers.
 func workProviders() []Provider {
+	return slices.Concat(workProvidersA(), workProvidersB())
+}
+
+// workProvidersA are rows for work: documents, tickets, forms and customers, part 1 of 2 by the alphabet.
+func workProvidersA() []Provider {
 	return []Provider{
 		{
 			ID: "airtable", Name: "Airtable",
@@ -28,6 +35,18 @@ func workProviders() []Provider {
 				Match:  Match{Method: "POST", Header: map[string]string{"X-Hook-Secret": ""}},
 				Reply:  Reply{Status: 200, Header: map[string]string{"X-Hook-Secret": "{header:X-Hook-Secret}"}},
 				Secret: "header:X-Hook-Secret",
+			}},
+		},
+		{
+			ID: "atlassian-connect", Name: "Atlassian Connect",
+			Docs: "https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/",
+			Schemes: []Scheme{{
+				ID: "atlassian-connect", Algorithm: JWS,
+				Signature: Signature{From: "header:Authorization"},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"JWT "}, QueryHash: true, Expires: true},
+				Event:     []string{"json:webhookEvent", "json:event"},
+				Detect:    &Match{Header: map[string]string{"Authorization": "JWT *"}},
+				Notes:     []string{"the token does not cover the body", "params: base_path, the path of the app, is left out of the hash"},
 			}},
 		},
 		{
@@ -75,6 +94,15 @@ func workProviders() []Provider {
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:webhook_id+json:history_items[0].id"},
 				Detect:    &Match{Header: map[string]string{"X-Signature": ""}, JSON: map[string]string{"/event": "", "/webhook_id": ""}},
+			}},
+		},
+		{
+			ID: "cronofy", Name: "Cronofy",
+			Docs: "https://docs.cronofy.com/developers/api/push-notifications/",
+			Schemes: []Scheme{{
+				ID: "cronofy", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:Cronofy-HMAC-SHA256", Format: "plain-list", Encoding: "base64"},
+				Event:     []string{"json:notification.type"},
 			}},
 		},
 		{
@@ -192,121 +220,15 @@ func workProviders() []Provider {
 			}},
 		},
 		{
-			ID: "intercom", Name: "Intercom",
-			Docs:     "https://developers.intercom.com/docs/webhooks/webhook-notifications#signed-notifications",
-			Deadline: 5,
+			ID: "inngest", Name: "Inngest",
+			Docs: "https://www.inngest.com/docs/platform/signing-keys",
 			Schemes: []Scheme{{
-				ID: "intercom", Algorithm: HMACSHA1,
-				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha1="},
-				Event:     []string{"json:topic"},
-				Delivery:  []string{"json:id"},
-				Detect:    &Match{Header: map[string]string{"X-Hub-Signature": "sha1=*"}, Absent: []string{"X-Hub-Signature-256", "X-Event-Key", "X-Atlassian-Webhook-Identifier", "X-GitHub-Event"}},
-			}},
-		},
-		{
-			ID: "jira", Name: "Jira Cloud",
-			Docs: "https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks",
-			Schemes: []Scheme{{
-				ID: "jira-cloud", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha256="},
-				Event:     []string{"json:webhookEvent"},
-				Delivery:  []string{"header:X-Atlassian-Webhook-Identifier"},
-				Detect:    &Match{Header: map[string]string{"X-Atlassian-Webhook-Identifier": "", "X-Hub-Signature": ""}},
-			}},
-		},
-		{
-			ID: "linear", Name: "Linear",
-			Docs:     "https://linear.app/developers/webhooks#securing-webhooks",
-			Deadline: 5,
-			Schemes: []Scheme{{
-				ID: "linear", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Linear-Signature"},
-				Timestamp: &Timestamp{From: "json:webhookTimestamp", Unit: "ms", Window: 60},
-				Event:     []string{"header:Linear-Event+json:action"},
-				Delivery:  []string{"header:Linear-Delivery"},
-				Notes:     []string{"the signed time stands in the body: re-signing edits the body"},
-			}},
-		},
-		{
-			ID: "monday", Name: "monday.com",
-			Docs: "https://developer.monday.com/apps/docs/advanced-concepts",
-			Schemes: []Scheme{{
-				ID: "monday", Algorithm: JWS,
-				Signature: Signature{From: "header:Authorization"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Audience: "url"},
-				Event:     []string{"json:event.type"},
-				Delivery:  []string{"json:event.triggerUuid"},
-				Detect:    &Match{JSON: map[string]string{"/event/pulseId": ""}},
-				Notes:     []string{"the token does not cover the body"},
-			}},
-			Handshakes: []Handshake{{
-				Name:  "challenge",
-				Match: Match{Method: "POST", JSON: map[string]string{"/challenge": ""}},
-				Reply: Reply{Status: 200, ContentType: "application/json", Body: "{\"challenge\":\"{json:/challenge}\"}"},
-			}},
-		},
-		{
-			ID: "notion", Name: "Notion",
-			Docs: "https://developers.notion.com/reference/webhooks",
-			Schemes: []Scheme{{
-				ID: "notion", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Notion-Signature", Prefix: "sha256="},
-				Event:     []string{"json:type"},
-				Delivery:  []string{"json:id"},
-			}},
-			Handshakes: []Handshake{{
-				Name:   "verification token",
-				Match:  Match{Method: "POST", JSON: map[string]string{"/verification_token": ""}},
-				Reply:  Reply{Status: 200},
-				Secret: "json:verification_token",
-			}},
-		},
-		{
-			ID: "salesforce-marketing-cloud", Name: "Salesforce Marketing Cloud",
-			Docs: "https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html",
-			Schemes: []Scheme{{
-				ID: "salesforce-marketing-cloud", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:x-sfmc-ens-signature", Encoding: "base64"},
-				Event:     []string{"json:[].eventCategoryType"},
-			}},
-		},
-		{
-			ID: "trello", Name: "Trello",
-			Docs: "https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/#webhook-signatures",
-			Schemes: []Scheme{{
-				ID: "trello", Algorithm: HMACSHA1,
-				Content:   "{body}{url}",
-				Signature: Signature{From: "header:X-Trello-Webhook", Encoding: "base64"},
-				Event:     []string{"json:action.type"},
-				Delivery:  []string{"json:action.id"},
-			}},
-			Handshakes: []Handshake{{
-				Name:  "callback check",
-				Match: Match{Method: "HEAD"},
-				Reply: Reply{Status: 200},
-			}},
-		},
-		{
-			ID: "typeform", Name: "Typeform",
-			Docs: "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
-			Schemes: []Scheme{{
-				ID: "typeform", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Typeform-Signature", Prefix: "sha256=", Encoding: "base64"},
-				Event:     []string{"json:event_type"},
-				Delivery:  []string{"json:event_id"},
-			}},
-		},
-		{
-			ID: "zendesk", Name: "Zendesk",
-			Docs:     "https://developer.zendesk.com/documentation/webhooks/verifying/",
-			Deadline: 12,
-			Schemes: []Scheme{{
-				ID: "zendesk", Algorithm: HMACSHA256,
-				Content:   "{timestamp}{body}",
-				Signature: Signature{From: "header:X-Zendesk-Webhook-Signature", Encoding: "base64"},
-				Timestamp: &Timestamp{From: "header:X-Zendesk-Webhook-Signature-Timestamp", Unit: "rfc3339"},
-				Event:     []string{"json:type"},
-				Delivery:  []string{"header:X-Zendesk-Webhook-Invocation-Id"},
+				ID: "inngest", Algorithm: HMACSHA256,
+				Key:       KeyRule{Prefix: []string{"signkey-prod-", "signkey-test-", "signkey-branch-"}},
+				Content:   "{body}{timestamp}",
+				Signature: Signature{From: "header:X-Inngest-Signature", Format: "pairs", Separator: "&", Field: "s"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Notes:     []string{"the beginning signkey-prod- is no part of the key"},
 			}},
 		},
 	}
