@@ -367,7 +367,7 @@ func (v *Verifier) judgeClaims(verdict Verdict, r *reader, t *token, at time.Tim
 			verdict.SignedAt = signed
 		}
 	}
-	if len(j.Issuer) > 0 && !slices.Contains(j.Issuer, claimText(t.claims, "iss")) {
+	if issuers := v.issuers(); len(issuers) > 0 && !slices.Contains(issuers, claimText(t.claims, "iss")) {
 		return refuse(WrongValue, "the issuer is %.80q", claimText(t.claims, "iss"))
 	}
 	for name, want := range j.Claims {
@@ -397,6 +397,20 @@ func (v *Verifier) judgeClaims(verdict Verdict, r *reader, t *token, at time.Tim
 		return v.timed(verdict, Stale, Expired, fmt.Sprintf("the token ended %d s ago", int(at.Sub(exp).Seconds())))
 	}
 	return verdict
+}
+
+// issuers are the names the row allows; "param:NAME" stands for a value of the user's, and asks nothing when there is none.
+func (v *Verifier) issuers() []string {
+	var out []string
+	for _, iss := range v.scheme.JWT.Issuer {
+		if name, ok := strings.CutPrefix(iss, "param:"); ok {
+			if iss = v.opts.Params[name]; iss == "" {
+				continue
+			}
+		}
+		out = append(out, iss)
+	}
+	return out
 }
 
 func (v *Verifier) timed(verdict Verdict, status Status, reason Reason, detail string) Verdict {

@@ -67,7 +67,7 @@ func sign(s *Scheme, req *Request, keys []Key, opts SignOptions) (*Signed, error
 			return nil, fmt.Errorf("the scheme needs the value %q", p)
 		}
 	}
-	if s.Algorithm == JWS {
+	if s.Algorithm == JWS && s.Hook == "" {
 		return signJWT(s, req, &keys[0], opts)
 	}
 	v, err := NewVerifier(s, nil, Options{Params: opts.Params})
@@ -357,7 +357,11 @@ func signJWT(s *Scheme, req *Request, key *Key, opts SignOptions) (*Signed, erro
 		claims["exp"] = opts.At.Unix() + 300
 	}
 	if len(j.Issuer) > 0 {
-		claims["iss"] = j.Issuer[0]
+		if name, ok := strings.CutPrefix(j.Issuer[0], "param:"); !ok {
+			claims["iss"] = j.Issuer[0]
+		} else if opts.Params[name] != "" {
+			claims["iss"] = opts.Params[name]
+		}
 	}
 	for name, value := range j.Claims {
 		claims[name] = strings.TrimSuffix(value, "*")

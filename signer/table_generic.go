@@ -49,6 +49,19 @@ func genericProviders() []Provider {
 			}},
 		},
 		{
+			ID: "hook0", Name: "Hook0",
+			Docs: "https://documentation.hook0.com/docs/verifying-webhook-signatures",
+			Schemes: []Scheme{{
+				ID: "hook0", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Hook0-Signature", Format: "pairs", Field: "v1"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Hook:      "coinbase",
+				Event:     []string{"header:X-Event-Type"},
+				Delivery:  []string{"header:X-Event-Id"},
+				Detect:    &Match{Header: map[string]string{"User-Agent": "Hook0*", "X-Hook0-Signature": ""}},
+			}},
+		},
+		{
 			ID: "hookdeck", Name: "Hookdeck",
 			Docs: "https://hookdeck.com/docs/authentication",
 			Schemes: []Scheme{{

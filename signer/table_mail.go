@@ -16,6 +16,18 @@ func mailProviders() []Provider {
 			}},
 		},
 		{
+			ID: "lettermint", Name: "Lettermint",
+			Docs: "https://docs.lettermint.co/platform/webhooks/introduction",
+			Schemes: []Scheme{{
+				ID: "lettermint", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:X-Lettermint-Signature", Format: "pairs", Field: "v1"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Event:     []string{"header:X-Lettermint-Event", "json:event"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
+		{
 			ID: "mailchimp", Name: "Mailchimp Transactional",
 			Docs: "https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests",
 			Schemes: []Scheme{{

@@ -71,6 +71,18 @@ func messagingProvidersA() []Provider {
 			}},
 		},
 		{
+			ID: "getstream", Name: "Stream",
+			Docs: "https://getstream.io/chat/docs/node/webhooks_overview/",
+			Schemes: []Scheme{{
+				ID: "getstream", Algorithm: HMACSHA256,
+				Content:   "{gunzip(body)}",
+				Signature: Signature{From: "header:X-Signature"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"header:X-Webhook-Id"},
+				Detect:    &Match{Header: map[string]string{"X-Signature": "", "X-Webhook-Id": ""}},
+			}},
+		},
+		{
 			ID: "lark", Name: "Lark",
 			Docs:     "https://open.larksuite.com/document/server-docs/event-subscription-guide/event-subscription-configure-/encrypt-key-encryption-configuration-case",
 			Deadline: 3,
@@ -126,7 +138,7 @@ func messagingProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "livekit", Algorithm: JWS,
 				Signature: Signature{From: "header:Authorization"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer ", ""}, BodyHash: "sha256", HashForm: "base64", Expires: true},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer ", ""}, Issuer: []string{"param:api_key"}, BodyHash: "sha256", HashForm: "base64", Expires: true},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "eyJ*"}, JSON: map[string]string{"/createdAt": "", "/event": ""}},
@@ -189,6 +201,16 @@ func messagingProvidersA() []Provider {
 				Signature: Signature{From: "header:X-Plivo-Signature", Encoding: "base64"},
 				Delivery:  []string{"form:CallUUID"},
 				Notes:     []string{"legacy"},
+			}},
+		},
+		{
+			ID: "pusher", Name: "Pusher",
+			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
+			Schemes: []Scheme{{
+				ID: "pusher", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Pusher-Signature"},
+				Event:     []string{"json:events[0].name"},
+				Delivery:  []string{"json:time_ms"},
 			}},
 		},
 	}

@@ -4,16 +4,6 @@ package signer
 func messagingProvidersB() []Provider {
 	return []Provider{
 		{
-			ID: "pusher", Name: "Pusher",
-			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
-			Schemes: []Scheme{{
-				ID: "pusher", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Pusher-Signature"},
-				Event:     []string{"json:events[0].name"},
-				Delivery:  []string{"json:time_ms"},
-			}},
-		},
-		{
 			ID: "ringcentral", Name: "RingCentral",
 			Docs:   "https://developers.ringcentral.com/guide/notifications/webhooks/receiving",
 			Redact: []string{"header:Verification-Token"},
@@ -123,6 +113,16 @@ func messagingProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "viber", Name: "Viber",
+			Docs: "https://developers.viber.com/docs/api/rest-bot-api/#callbacks",
+			Schemes: []Scheme{{
+				ID: "viber", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Viber-Content-Signature"},
+				Event:     []string{"json:event"},
+				Delivery:  []string{"json:message_token"},
+			}},
+		},
+		{
 			ID: "vonage", Name: "Vonage",
 			Docs: "https://developer.vonage.com/en/getting-started/concepts/webhooks",
 			Schemes: []Scheme{{
@@ -132,6 +132,16 @@ func messagingProvidersB() []Provider {
 				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer "}, BodyHash: "payload_hash"},
 				Event:     []string{"json:status", "json:message_type"},
 				Delivery:  []string{"json:message_uuid"},
+			}},
+		},
+		{
+			ID: "webex", Name: "Webex",
+			Docs: "https://developer.webex.com/docs/api/guides/webhooks",
+			Schemes: []Scheme{{
+				ID: "webex", Algorithm: HMACSHA1,
+				Signature: Signature{From: "header:X-Spark-Signature"},
+				Event:     []string{"json:resource+json:event"},
+				Delivery:  []string{"json:id"},
 			}},
 		},
 		{

@@ -64,6 +64,17 @@ func paymentProvidersA() []Provider {
 			}},
 		},
 		{
+			ID: "chargily", Name: "Chargily Pay",
+			Docs: "https://dev.chargily.com/pay-v2/webhooks",
+			Schemes: []Scheme{{
+				ID: "chargily", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:signature"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"Signature": ""}, JSON: map[string]string{"/entity": "event", "/type": "checkout.*"}},
+			}},
+		},
+		{
 			ID: "checkout-com", Name: "Checkout.com",
 			Docs: "https://www.checkout.com/docs/workflows",
 			Schemes: []Scheme{{

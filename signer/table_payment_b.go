@@ -41,6 +41,26 @@ func paymentProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "paymongo", Name: "PayMongo",
+			Docs: "https://developers.paymongo.com/docs/webhook-signature",
+			Schemes: []Scheme{{
+				ID: "paymongo-live", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:Paymongo-Signature", Format: "pairs", Field: "li"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Event:     []string{"json:data.attributes.type"},
+				Delivery:  []string{"json:data.id"},
+			}, {
+				ID: "paymongo-test", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:Paymongo-Signature", Format: "pairs", Field: "te"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Event:     []string{"json:data.attributes.type"},
+				Delivery:  []string{"json:data.id"},
+				Detect:    &Match{Header: map[string]string{"Paymongo-Signature": "t=*"}, JSON: map[string]string{"/data/attributes/livemode": "false"}},
+			}},
+		},
+		{
 			ID: "paypal", Name: "PayPal",
 			Docs: "https://developer.paypal.com/api/rest/webhooks/rest/",
 			Schemes: []Scheme{{

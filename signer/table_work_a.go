@@ -97,6 +97,17 @@ func workProvidersA() []Provider {
 			}},
 		},
 		{
+			ID: "crisp", Name: "Crisp",
+			Docs: "https://docs.crisp.chat/guides/web-hooks/",
+			Schemes: []Scheme{{
+				ID: "crisp", Algorithm: HMACSHA256,
+				Content:   "[{timestamp};{body}]",
+				Signature: Signature{From: "header:X-Crisp-Signature"},
+				Timestamp: &Timestamp{From: "header:X-Crisp-Request-Timestamp", Unit: "ms"},
+				Event:     []string{"json:event"},
+			}},
+		},
+		{
 			ID: "cronofy", Name: "Cronofy",
 			Docs: "https://docs.cronofy.com/developers/api/push-notifications/",
 			Schemes: []Scheme{{

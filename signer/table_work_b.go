@@ -106,6 +106,16 @@ func workProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "quirrel", Name: "Quirrel",
+			Docs: "https://docs.quirrel.dev/deployment",
+			Schemes: []Scheme{{
+				ID: "quirrel", Algorithm: HMACSHA256,
+				Content:   "{body}{timestamp}",
+				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d"},
+				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
+			}},
+		},
+		{
 			ID: "salesforce-marketing-cloud", Name: "Salesforce Marketing Cloud",
 			Docs: "https://developer.salesforce.com/docs/marketing/marketing-cloud/guide/ens-notification-signing.html",
 			Schemes: []Scheme{{

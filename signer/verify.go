@@ -145,11 +145,12 @@ func coverage(s *Scheme, contents []*template) []string {
 	switch s.Algorithm {
 	case Token, Basic:
 		return nil
-	case JWS:
-		return s.JWT.covers()
 	}
 	if h, ok := findHook(s.Hook); ok && h.covers != nil {
 		return h.covers
+	}
+	if s.Algorithm == JWS {
+		return s.JWT.covers()
 	}
 	out := contents[0].covers()
 	if s.Timestamp != nil && s.Timestamp.From[:4] == "json" && !slices.Contains(out, "timestamp") {
@@ -245,7 +246,7 @@ func (v *Verifier) Verify(ctx context.Context, req *Request, at time.Time) Verdi
 		}
 	}
 	r := &reader{req: req, params: v.opts.Params}
-	if v.scheme.Algorithm == JWS {
+	if v.scheme.Algorithm == JWS && v.hook.verify == nil {
 		return v.finish(v.verifyJWT(ctx, r, at), r, at)
 	}
 	if v.hook.verify != nil {
