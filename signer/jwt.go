@@ -1,0 +1,557 @@
+package signer
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// maxToken bounds a token; those of the table are under 2 KiB. A token that is the whole body may be larger.
+const maxToken = 8 << 10
+
+// defaultLeeway is granted to exp and nbf where a scheme does not say.
+const defaultLeeway = 60
+
+// jwtHeader is what is read of a JOSE header; jku, x5u, jwk and x5c are not even decoded.
+type jwtHeader struct {
+	Alg  string   `json:"alg"`
+	Kid  string   `json:"kid"`
+	Crit []string `json:"crit"`
+	B64  *bool    `json:"b64"`
+}
+
+// token is a parsed compact JWS (RFC 7515).
+type token struct {
+	header  jwtHeader
+	signed  []byte // header.payload as signed
+	payload []byte
+	sig     []byte
+	claims  map[string]any
+}
+
+var errToken = errors.New("not a compact JWS of three parts")
+
+func parseToken(text string, limit int, unencoded bool) (*token, Reason, error) {
+	if len(text) > limit {
+		return nil, TooLong, fmt.Errorf("the token has %d bytes, at most %d are read", len(text), limit)
+	}
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return nil, Malformed, errToken
+	}
+	t := &token{}
+	header, err := base64.RawURLEncoding.Strict().DecodeString(parts[0])
+	if err != nil || json.Unmarshal(header, &t.header) != nil {
+		return nil, Malformed, errToken
+	}
+	if len(t.header.Kid) > maxKeyID || !printable(t.header.Kid) {
+		return nil, Malformed, fmt.Errorf("the key id has %d bytes: at most %d printable characters", len(t.header.Kid), maxKeyID)
+	}
+	for _, name := range t.header.Crit {
+		if name != "b64" || !unencoded {
+			return nil, Malformed, fmt.Errorf("the token asks for the extension %.40q", name)
+		}
+	}
+	if t.payload, err = base64.RawURLEncoding.Strict().DecodeString(parts[1]); err != nil {
+		return nil, Malformed, errToken
+	}
+	if t.sig, err = base64.RawURLEncoding.Strict().DecodeString(parts[2]); err != nil {
+		return nil, Malformed, errToken
+	}
+	t.signed = []byte(parts[0] + "." + parts[1])
+	return t, "", nil
+}
+
+func (t *token) readClaims() error {
+	doc, err := decodeJSON(t.payload)
+	if err != nil {
+		return errors.New("the claims are not JSON")
+	}
+	claims, ok := doc.(map[string]any)
+	if !ok {
+		return errors.New("the claims are not a JSON object")
+	}
+	t.claims = claims
+	return nil
+}
+
+// verifyWith checks the token's signature with one key. The key decides which algorithms can be meant; a token that names another is
+// refused, so an RSA public key is never an HMAC secret.
+func (t *token) verifyWith(k *liveKey, allowed []string) (bool, Reason) {
+	alg := t.header.Alg
+	if !slices.Contains(allowed, alg) {
+		return false, BadAlgorithm
+	}
+	if k.bytes != nil {
+		return t.hmacWith(k.bytes)
+	}
+	candidates := k.set
+	if k.public != nil {
+		candidates = []JWK{{Public: k.public}}
+	}
+	reason := BadAlgorithm
+	for _, jwk := range candidates {
+		if t.header.Kid != "" && jwk.KeyID != "" && jwk.KeyID != t.header.Kid {
+			continue
+		}
+		if jwk.Algorithm != "" && jwk.Algorithm != alg {
+			continue
+		}
+		if jwk.Symmetric != "" {
+			if ok, r := t.hmacWith([]byte(jwk.Symmetric)); ok || r == Mismatch {
+				if ok {
+					return true, ""
+				}
+				reason = r
+			}
+			continue
+		}
+		ours := publicAlgorithm(alg, jwk.Public)
+		if ours == "" {
+			continue
+		}
+		reason = Mismatch
+		if verifyPublic(ours, jwk.Public, t.signed, t.sig) {
+			return true, ""
+		}
+	}
+	return false, reason
+}
+
+func (t *token) hmacWith(key []byte) (bool, Reason) {
+	h := map[string]string{"HS256": HMACSHA256, "HS384": HMACSHA384, "HS512": HMACSHA512}[t.header.Alg]
+	if h == "" {
+		return false, BadAlgorithm
+	}
+	mac := hmac.New(hashOf(h).New, key)
+	mac.Write(t.signed)
+	if hmac.Equal(mac.Sum(nil), t.sig) {
+		return true, ""
+	}
+	return false, Mismatch
+}
+
+// publicAlgorithm maps a JOSE algorithm to ours if the key is of its kind, curve included; "" otherwise.
+func publicAlgorithm(alg string, key any) string {
+	switch k := key.(type) {
+	case ed25519.PublicKey:
+		if alg == "EdDSA" || alg == "Ed25519" {
+			return Ed25519
+		}
+	case *ecdsa.PublicKey:
+		switch bits := k.Curve.Params().BitSize; {
+		case alg == "ES256" && bits == 256:
+			return ECDSAP1363
+		case alg == "ES384" && bits == 384:
+			return "ecdsa-sha384-p1363"
+		case alg == "ES512" && bits == 521:
+			return "ecdsa-sha512-p1363"
+		}
+	case *rsa.PublicKey:
+		if k.N.BitLen() < 2048 {
+			return ""
+		}
+		return map[string]string{"RS256": RSASHA256, "RS384": "rsa-sha384", "RS512": RSASHA512,
+			"PS256": RSAPSSSHA256, "PS384": "rsa-pss-sha384", "PS512": RSAPSSSHA512}[alg]
+	}
+	return ""
+}
+
+func (j *JWT) covers() []string {
+	if j == nil {
+		return nil
+	}
+	out := []string{"claims"}
+	if j.BodyHash != "" || j.InBody || j.Detached != "" {
+		out = append(out, "body")
+	}
+	if j.URLHash != "" || j.Audience == "url" || j.Subject == "url" {
+		out = append(out, "url")
+	}
+	if j.QueryHash {
+		out = append(out, "method", "url")
+	}
+	return out
+}
+
+// tokenText finds the token of a message.
+func (v *Verifier) tokenText(r *reader) string {
+	if v.scheme.JWT.InBody {
+		return string(bytes.TrimSpace(r.req.Body))
+	}
+	value := r.first(v.scheme.Signature.From)
+	if len(v.scheme.JWT.Auth) == 0 {
+		return value
+	}
+	for _, word := range v.scheme.JWT.Auth {
+		if rest, ok := cutPrefixFold(value, word); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return ""
+}
+
+func (v *Verifier) verifyJWT(ctx context.Context, r *reader, at time.Time) Verdict {
+	j := v.scheme.JWT
+	text := v.tokenText(r)
+	if text == "" {
+		return v.verdict(Unsigned, MissingSignature, fmt.Sprintf("there is no token in %s", describe(v.scheme.Signature.From)))
+	}
+	limit := maxToken
+	if j.InBody {
+		limit = maxFormField
+	}
+	if j.Detached != "" {
+		return v.verifyDetached(ctx, r, text, at)
+	}
+	t, reason, err := parseToken(text, limit, false)
+	if err != nil {
+		return v.verdict(Invalid, reason, err.Error())
+	}
+	if !slices.Contains(j.Algorithms, t.header.Alg) {
+		return v.verdict(Invalid, BadAlgorithm, fmt.Sprintf("the token says algorithm %q; the scheme allows %s", t.header.Alg, strings.Join(j.Algorithms, ", ")))
+	}
+	verdict := v.tokenKeys(ctx, r, t, at)
+	if verdict.Status != Valid {
+		return verdict
+	}
+	if err := t.readClaims(); err != nil {
+		return v.verdict(Invalid, Malformed, err.Error())
+	}
+	r.claims = t.claims
+	return v.judgeClaims(verdict, r, t, at)
+}
+
+func (v *Verifier) tokenKeys(ctx context.Context, r *reader, t *token, at time.Time) Verdict {
+	keys, verdict, ok := v.liveKeys(ctx, r, at)
+	if !ok && v.scheme.Key.URL != "" && v.opts.Fetcher != nil {
+		set, err := v.opts.Fetcher.Keys(ctx, v.scheme.Key.URL, t.header.Kid)
+		if err != nil {
+			return v.verdict(NoKey, KeyUnavailable, fmt.Sprintf("getting the published keys: %v", err))
+		}
+		keys, ok = []liveKey{{Key: Key{ID: t.header.Kid}, set: set}}, true
+	}
+	if !ok {
+		return verdict
+	}
+	worst := Mismatch
+	var matched *liveKey
+	for i := range keys {
+		if keys[i].err != nil {
+			if errors.Is(keys[i].err, ErrEmptySecret) {
+				return v.verdict(NoKey, EmptySecret, "the secret is empty")
+			}
+			worst = BadKey
+			continue
+		}
+		ok, reason := t.verifyWith(&keys[i], v.scheme.JWT.Algorithms)
+		if ok && matched == nil {
+			matched = &keys[i]
+		}
+		if reason == BadAlgorithm && worst == Mismatch {
+			worst = BadAlgorithm
+		}
+	}
+	if matched == nil {
+		detail := "no key of yours made this token"
+		if worst == BadAlgorithm {
+			detail = fmt.Sprintf("no key of yours is of the kind that algorithm %q needs, or has the key id the token names", t.header.Alg)
+		}
+		return v.verdict(Invalid, worst, detail)
+	}
+	done := v.verdict(Valid, "", "")
+	done.KeyID = matched.ID
+	return done
+}
+
+// verifyDetached checks a token whose payload is the message itself (RFC 7515 appendix F, RFC 7797).
+func (v *Verifier) verifyDetached(ctx context.Context, r *reader, text string, at time.Time) Verdict {
+	j := v.scheme.JWT
+	head, sig, ok := strings.Cut(text, "..")
+	if !ok {
+		return v.verdict(Invalid, Malformed, "the token is not a detached JWS")
+	}
+	t, reason, err := parseToken(head+"."+"."+sig, maxToken, j.Unencoded)
+	if err != nil {
+		return v.verdict(Invalid, reason, err.Error())
+	}
+	if !slices.Contains(j.Algorithms, t.header.Alg) {
+		return v.verdict(Invalid, BadAlgorithm, fmt.Sprintf("the token says algorithm %.20q; the scheme allows %s", t.header.Alg, strings.Join(j.Algorithms, ", ")))
+	}
+	payload, err := v.detachedPayload(r)
+	if err != nil {
+		return v.verdict(Invalid, MissingValue, err.Error())
+	}
+	t.signed = detachedInput(head, payload, j.Unencoded)
+	verdict := v.tokenKeys(ctx, r, t, at)
+	if verdict.Status != Valid {
+		return verdict
+	}
+	return v.stamp(verdict, r)
+}
+
+func (v *Verifier) detachedPayload(r *reader) ([]byte, error) {
+	t, err := compileTemplate(v.scheme.JWT.Detached)
+	if err != nil {
+		return nil, err
+	}
+	c := &content{reader: r, url: r.req.URL, id: r.first(v.scheme.MessageID)}
+	if v.scheme.Timestamp != nil {
+		c.timestamp = r.first(v.scheme.Timestamp.From)
+	}
+	var payload bytes.Buffer
+	err = t.render(&payload, c)
+	return payload.Bytes(), err
+}
+
+// detachedInput is the JWS signing input over a detached payload.
+func detachedInput(head string, payload []byte, unencoded bool) []byte {
+	if unencoded {
+		return append([]byte(head+"."), payload...)
+	}
+	return []byte(head + "." + base64.RawURLEncoding.EncodeToString(payload))
+}
+
+// stamp reads the signed time of a scheme that puts it beside the token.
+func (v *Verifier) stamp(verdict Verdict, r *reader) Verdict {
+	if t := v.scheme.Timestamp; t != nil {
+		at, ok := t.parse(r.first(t.From))
+		if !ok {
+			return v.verdict(Invalid, BadTimestamp, fmt.Sprintf("the time in %s cannot be read", describe(t.From)))
+		}
+		verdict.SignedAt = at
+	}
+	return verdict
+}
+
+// judgeClaims checks what a true token says.
+func (v *Verifier) judgeClaims(verdict Verdict, r *reader, t *token, at time.Time) Verdict {
+	j := v.scheme.JWT
+	refuse := func(reason Reason, format string, args ...any) Verdict {
+		return v.verdict(Invalid, reason, fmt.Sprintf(format, args...))
+	}
+	leeway := time.Duration(j.Leeway) * time.Second
+	if j.Leeway == 0 {
+		leeway = defaultLeeway * time.Second
+	}
+	exp, hasExp, ok := claimTime(t.claims, "exp")
+	if !ok || (j.Expires && !hasExp) {
+		return refuse(BadTimestamp, "claim %q is missing or not a time", "exp")
+	}
+	nbf, hasNbf, ok := claimTime(t.claims, "nbf")
+	if !ok {
+		return refuse(BadTimestamp, "claim %q is not a time", "nbf")
+	}
+	if tm := v.scheme.Timestamp; tm != nil {
+		name := strings.TrimPrefix(tm.From, "claim:")
+		signed, has, ok := claimTime(t.claims, name)
+		if !ok || (!has && !tm.Optional) {
+			return refuse(MissingTimestamp, "claim %q is missing or not a time", name)
+		}
+		if has {
+			verdict.SignedAt = signed
+		}
+	}
+	if issuers := v.issuers(); len(issuers) > 0 && !slices.Contains(issuers, claimText(t.claims, "iss")) {
+		return refuse(WrongValue, "the issuer is %.80q", claimText(t.claims, "iss"))
+	}
+	for name, want := range j.Claims {
+		if !matchText(claimText(t.claims, name), want) {
+			return refuse(WrongValue, "claim %q is not %q", name, want)
+		}
+	}
+	if j.Audience != "" {
+		want := r.req.URL
+		if name, ok := strings.CutPrefix(j.Audience, "param:"); ok {
+			want = v.opts.Params[name]
+		}
+		if want != "" && !claimHas(t.claims, "aud", want) {
+			return refuse(WrongValue, "the audience of the token is not %q", want)
+		}
+	}
+	if j.Subject == "url" && claimText(t.claims, "sub") != r.req.URL {
+		return refuse(WrongValue, "the subject of the token is %.120q, not the URL of the request", claimText(t.claims, "sub"))
+	}
+	if r, detail := v.judgeHashes(r, t); r != "" {
+		return refuse(r, "%s", detail)
+	}
+	if hasNbf && at.Add(leeway).Before(nbf) {
+		return v.timed(verdict, Future, NotYetValid, fmt.Sprintf("the token is good from %d s from now", int(nbf.Sub(at).Seconds())))
+	}
+	if hasExp && !at.Before(exp.Add(leeway)) {
+		return v.timed(verdict, Stale, Expired, fmt.Sprintf("the token ended %d s ago", int(at.Sub(exp).Seconds())))
+	}
+	return verdict
+}
+
+// issuers are the names the row allows; "param:NAME" stands for a value of the user's, and asks nothing when there is none.
+func (v *Verifier) issuers() []string {
+	var out []string
+	for _, iss := range v.scheme.JWT.Issuer {
+		if name, ok := strings.CutPrefix(iss, "param:"); ok {
+			if iss = v.opts.Params[name]; iss == "" {
+				continue
+			}
+		}
+		out = append(out, iss)
+	}
+	return out
+}
+
+func (v *Verifier) timed(verdict Verdict, status Status, reason Reason, detail string) Verdict {
+	verdict.Status, verdict.Reason, verdict.Detail = status, reason, detail
+	return verdict
+}
+
+func (v *Verifier) judgeHashes(r *reader, t *token) (Reason, string) {
+	j := v.scheme.JWT
+	if j.BodyHash != "" {
+		text := claimText(t.claims, j.BodyHash)
+		sum := sha256.Sum256(r.req.Body)
+		got, ok := decodeText(j.HashForm, text)
+		switch {
+		case text == "" && j.HashOptional && len(r.req.Body) == 0:
+		case j.HashOptional && text != "" && len(r.req.Body) == 0:
+			return BodyMismatch, "the token names a digest of a body, and there is no body"
+		case !ok || !hmac.Equal(got, sum[:]):
+			return BodyMismatch, "the body is not the one whose digest is in the token"
+		}
+	}
+	if j.URLHash != "" {
+		sum := sha256.Sum256([]byte(r.req.URL))
+		if got, err := hex.DecodeString(claimText(t.claims, j.URLHash)); err != nil || !hmac.Equal(got, sum[:]) {
+			return WrongValue, "the token was made for another URL than " + fmt.Sprintf("%q", r.req.URL)
+		}
+	}
+	if j.QueryHash {
+		claim := claimText(t.claims, "qsh")
+		if claim == "context-qsh" {
+			return WrongValue, "the token is a context token: it binds no URL"
+		}
+		got, err := hex.DecodeString(claim)
+		want := sha256.Sum256([]byte(canonicalQuery(r)))
+		if err != nil || !hmac.Equal(got, want[:]) {
+			return WrongValue, "the token was made for another method, path or query"
+		}
+	}
+	return "", ""
+}
+
+// canonicalQuery is the canonical request that Atlassian hashes into qsh.
+// https://developer.atlassian.com/cloud/bitbucket/query-string-hash/
+func canonicalQuery(r *reader) string {
+	_, _, path, _, _ := splitURL(r.req.URL)
+	path = strings.TrimSuffix(path, "/")
+	if base := strings.TrimSuffix(r.params["base_path"], "/"); base != "" {
+		path = strings.TrimPrefix(path, base)
+	}
+	if path == "" {
+		path = "/"
+	}
+	path = strings.ReplaceAll(path, "&", "%26")
+	query := r.queryValues()
+	var names []string
+	for n := range query {
+		if n != "jwt" {
+			names = append(names, n)
+		}
+	}
+	sort.Strings(names)
+	var parts []string
+	for _, n := range names {
+		values := slices.Clone(query[n])
+		sort.Strings(values)
+		for i := range values {
+			values[i] = percentEncode(values[i])
+		}
+		parts = append(parts, percentEncode(n)+"="+strings.Join(values, ","))
+	}
+	return strings.ToUpper(r.req.Method) + "&" + path + "&" + strings.Join(parts, "&")
+}
+
+// percentEncode escapes all but the unreserved characters of RFC 3986.
+func percentEncode(s string) string {
+	return strings.NewReplacer("+", "%20", "%7E", "~", "*", "%2A").Replace(url.QueryEscape(s))
+}
+
+// claimTime reads a NumericDate. ok is false when it is there and is no plausible time.
+func claimTime(claims map[string]any, name string) (at time.Time, has, ok bool) {
+	raw, has := claims[name]
+	if !has {
+		return time.Time{}, false, true
+	}
+	n, isNumber := raw.(json.Number)
+	if !isNumber {
+		return time.Time{}, true, false
+	}
+	f, err := n.Float64()
+	if err != nil || math.IsNaN(f) || f < 0 || f >= 1e12 {
+		return time.Time{}, true, false
+	}
+	return time.Unix(int64(f), 0), true, true
+}
+
+func claimText(claims map[string]any, name string) string {
+	if vs := jsonValues(claims, name); len(vs) > 0 {
+		return vs[0]
+	}
+	return ""
+}
+
+func claimHas(claims map[string]any, name, want string) bool {
+	return claimText(claims, name) == want || slices.Contains(jsonValues(claims, name+"[*]"), want)
+}
+
+// signToken makes a compact JWS over the claims.
+func signToken(alg, kid string, claims []byte, key *Key, rule *KeyRule) (string, error) {
+	header := map[string]string{"alg": alg, "typ": "JWT"}
+	if kid != "" {
+		header["kid"] = kid
+	}
+	head, err := json.Marshal(header)
+	if err != nil {
+		return "", err
+	}
+	signed := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(claims)
+	sig, err := signJOSE(alg, []byte(signed), key, rule)
+	if err != nil {
+		return "", err
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(sig), nil
+}
+
+func signJOSE(alg string, signed []byte, key *Key, rule *KeyRule) ([]byte, error) {
+	if h := map[string]string{"HS256": HMACSHA256, "HS384": HMACSHA384, "HS512": HMACSHA512}[alg]; h != "" {
+		b, err := rule.decode(key.Secret)
+		if err != nil {
+			return nil, err
+		}
+		mac := hmac.New(hashOf(h).New, b)
+		mac.Write(signed)
+		return mac.Sum(nil), nil
+	}
+	private, err := ParsePrivateKey(key.Secret)
+	if err != nil {
+		return nil, err
+	}
+	ours := publicAlgorithm(alg, private.Public())
+	if ours == "" {
+		return nil, fmt.Errorf("the private key is not of the kind that %q needs", alg)
+	}
+	return signPublic(ours, private, signed)
+}

@@ -1,0 +1,215 @@
+package signer
+
+// codeProviders are the rows for builds, repositories and releases.
+func codeProviders() []Provider {
+	return []Provider{
+		{
+			ID: "azure-devops", Name: "Azure DevOps",
+			Docs:   "https://learn.microsoft.com/azure/devops/service-hooks/services/webhooks",
+			Redact: []string{"header:Authorization"},
+			Schemes: []Scheme{{
+				ID: "azure-devops", Algorithm: Basic,
+				Signature: Signature{From: "header:Authorization", Prefix: "Basic ", Encoding: "plain"},
+				Event:     []string{"json:eventType"},
+				Delivery:  []string{"json:notificationId"},
+				Detect:    &Match{JSON: map[string]string{"/eventType": "", "/notificationId": "", "/publisherId": ""}},
+			}},
+		},
+		{
+			ID: "bitbucket", Name: "Bitbucket",
+			Docs:     "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
+			Deadline: 10,
+			Schemes: []Scheme{{
+				ID: "bitbucket-cloud", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha256="},
+				Event:     []string{"header:X-Event-Key"},
+				Delivery:  []string{"header:X-Request-UUID"},
+				Detect:    &Match{Header: map[string]string{"X-Event-Key": "", "X-Request-UUID": ""}},
+			}, {
+				ID: "bitbucket-datacenter", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha256="},
+				Event:     []string{"header:X-Event-Key"},
+				Delivery:  []string{"header:X-Request-Id"},
+				Detect:    &Match{Header: map[string]string{"X-Event-Key": "", "X-Request-Id": ""}, Absent: []string{"X-Request-UUID"}},
+				Docs:      "https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html",
+			}},
+		},
+		{
+			ID: "buildkite", Name: "Buildkite",
+			Docs:   "https://buildkite.com/docs/apis/webhooks/pipelines",
+			Redact: []string{"header:X-Buildkite-Token"},
+			Schemes: []Scheme{{
+				ID: "buildkite-signature", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:X-Buildkite-Signature", Format: "pairs", Field: "signature"},
+				Timestamp: &Timestamp{From: "field:timestamp"},
+				Event:     []string{"header:X-Buildkite-Event"},
+			}, {
+				ID: "buildkite-token", Algorithm: Token,
+				Signature: Signature{From: "header:X-Buildkite-Token", Encoding: "plain"},
+				Event:     []string{"header:X-Buildkite-Event"},
+				Detect:    &Match{Header: map[string]string{"X-Buildkite-Event": ""}, Absent: []string{"X-Buildkite-Signature"}},
+			}},
+		},
+		{
+			ID: "circleci", Name: "CircleCI",
+			Docs:     "https://circleci.com/docs/outbound-webhooks/",
+			Deadline: 10,
+			Schemes: []Scheme{{
+				ID: "circleci", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:circleci-signature", Format: "pairs", Field: "v1"},
+				Event:     []string{"header:circleci-event-type", "json:type"},
+				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"circleci-event-type": ""}},
+			}},
+		},
+		{
+			ID: "forgejo", Name: "Forgejo",
+			Docs: "https://forgejo.org/docs/latest/user/webhooks/",
+			Schemes: []Scheme{{
+				ID: "forgejo", Algorithm: HMACSHA256,
+				Also:      []string{"{form:payload}"},
+				Signature: Signature{From: "header:X-Forgejo-Signature"},
+				Event:     []string{"header:X-Forgejo-Event"},
+				Delivery:  []string{"header:X-Forgejo-Delivery"},
+				Detect:    &Match{Header: map[string]string{"X-Forgejo-Event": "", "X-GitHub-Event": ""}},
+				Notes:     []string{"with content type form the JSON inside is signed, not the form"},
+			}},
+		},
+		{
+			ID: "gitea", Name: "Gitea",
+			Docs: "https://docs.gitea.com/usage/webhooks",
+			Schemes: []Scheme{{
+				ID: "gitea", Algorithm: HMACSHA256,
+				Also:      []string{"{form:payload}"},
+				Signature: Signature{From: "header:X-Gitea-Signature"},
+				Event:     []string{"header:X-Gitea-Event"},
+				Delivery:  []string{"header:X-Gitea-Delivery"},
+				Detect:    &Match{Header: map[string]string{"X-GitHub-Event": "", "X-Gitea-Event": ""}, Absent: []string{"X-Forgejo-Event"}},
+				Notes:     []string{"with content type form the JSON inside is signed, not the form"},
+			}},
+		},
+		{
+			ID: "github", Name: "GitHub",
+			Docs:     "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
+			Deadline: 10,
+			Schemes: []Scheme{{
+				ID: "github", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Hub-Signature-256", Prefix: "sha256="},
+				Event:     []string{"header:X-GitHub-Event+json:action", "header:X-GitHub-Event"},
+				Delivery:  []string{"header:X-GitHub-Delivery"},
+				Detect:    &Match{Header: map[string]string{"X-GitHub-Event": ""}, Absent: []string{"X-Gitea-Event", "X-Forgejo-Event", "X-Gogs-Event"}},
+				Notes:     []string{"no time is signed: only the delivery id tells a replay", "with content type form the raw form is signed, not the JSON in it"},
+			}},
+		},
+		{
+			ID: "gitlab", Name: "GitLab",
+			Docs:     "https://docs.gitlab.com/user/project/integrations/webhooks/",
+			Deadline: 10,
+			Redact:   []string{"header:X-Gitlab-Token"},
+			Schemes: []Scheme{{
+				ID: "gitlab-signing", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"header:X-Gitlab-Event"},
+				Detect:    &Match{Header: map[string]string{"X-Gitlab-Event": "", "webhook-signature": ""}},
+				Docs:      "https://gitlab.com/gitlab-org/gitlab/-/merge_requests/230944",
+			}, {
+				ID: "gitlab-token", Algorithm: Token,
+				Signature: Signature{From: "header:X-Gitlab-Token", Encoding: "plain"},
+				Event:     []string{"header:X-Gitlab-Event"},
+				Delivery:  []string{"header:Idempotency-Key", "header:X-Gitlab-Event-UUID"},
+				Detect:    &Match{Header: map[string]string{"X-Gitlab-Event": ""}, Absent: []string{"webhook-signature"}},
+			}},
+		},
+		{
+			ID: "harbor", Name: "Harbor",
+			Docs:   "https://goharbor.io/docs/latest/working-with-projects/project-configuration/configure-webhooks/",
+			Redact: []string{"header:Authorization"},
+			Schemes: []Scheme{{
+				ID: "harbor", Algorithm: Token,
+				Signature: Signature{From: "header:Authorization", Encoding: "plain"},
+				Event:     []string{"json:type"},
+				Detect:    &Match{JSON: map[string]string{"/event_data": "", "/occur_at": ""}},
+			}},
+		},
+		{
+			ID: "heroku", Name: "Heroku",
+			Docs: "https://devcenter.heroku.com/articles/app-webhooks#securing-webhook-requests",
+			Schemes: []Scheme{{
+				ID: "heroku", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:Heroku-Webhook-Hmac-SHA256", Encoding: "base64"},
+				Event:     []string{"json:webhook_metadata.event.include"},
+				Delivery:  []string{"json:webhook_metadata.delivery.id"},
+			}},
+		},
+		{
+			ID: "netlify", Name: "Netlify",
+			Docs: "https://docs.netlify.com/deploy/deploy-notifications/",
+			Schemes: []Scheme{{
+				ID: "netlify", Algorithm: JWS,
+				Signature: Signature{From: "header:X-Webhook-Signature"},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, BodyHash: "sha256", Issuer: []string{"netlify"}},
+				Event:     []string{"header:X-Netlify-Event"},
+				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"X-Webhook-Signature": "eyJ*"}},
+			}},
+		},
+		{
+			ID: "npm", Name: "npm registry hooks",
+			Docs: "https://github.com/npm/npm-hook-receiver",
+			Schemes: []Scheme{{
+				ID: "npm", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:x-npm-signature", Prefix: "sha256="},
+				Event:     []string{"json:event"},
+			}},
+		},
+		{
+			ID: "snyk", Name: "Snyk",
+			Docs: "https://docs.snyk.io/snyk-api/how-to-use-snyk-webhooks-apis/validation-and-versioning-of-payloads",
+			Schemes: []Scheme{{
+				ID: "snyk", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha256="},
+				Event:     []string{"header:X-Snyk-Event"},
+				Delivery:  []string{"header:X-Snyk-Transport-Id"},
+				Detect:    &Match{Header: map[string]string{"X-Snyk-Event": ""}},
+			}},
+		},
+		{
+			ID: "sonarqube", Name: "SonarQube",
+			Docs: "https://docs.sonarsource.com/sonarqube-server/project-administration/webhooks/",
+			Schemes: []Scheme{{
+				ID: "sonarqube", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Sonar-Webhook-HMAC-SHA256"},
+				Event:     []string{"json:qualityGate.status"},
+				Delivery:  []string{"json:taskId"},
+			}},
+		},
+		{
+			ID: "travis-ci", Name: "Travis CI",
+			Docs: "https://docs.travis-ci.com/user/notifications/#verifying-webhook-requests",
+			Schemes: []Scheme{{
+				ID: "travis-ci", Algorithm: RSASHA1,
+				Key:       KeyRule{Public: true},
+				Content:   "{form:payload}",
+				Signature: Signature{From: "header:Signature", Encoding: "base64"},
+				Event:     []string{"form:payload#type"},
+				Delivery:  []string{"form:payload#id"},
+				Detect:    &Match{Header: map[string]string{"Signature": "", "Travis-Repo-Slug": ""}},
+			}},
+		},
+		{
+			ID: "vercel", Name: "Vercel",
+			Docs: "https://vercel.com/docs/webhooks/webhooks-api",
+			Schemes: []Scheme{{
+				ID: "vercel", Algorithm: HMACSHA1,
+				Signature: Signature{From: "header:x-vercel-signature"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
+	}
+}

@@ -1,0 +1,108 @@
+package signer
+
+// contentProviders are the rows for content, media and search.
+func contentProviders() []Provider {
+	return []Provider{
+		{
+			ID: "cloudinary", Name: "Cloudinary",
+			Docs: "https://cloudinary.com/documentation/notifications#verifying_notification_signatures",
+			Schemes: []Scheme{{
+				ID: "cloudinary", Algorithm: SHA1,
+				Content:   "{body}{timestamp}{secret}",
+				Signature: Signature{From: "header:X-Cld-Signature"},
+				Timestamp: &Timestamp{From: "header:X-Cld-Timestamp", Window: 3600},
+				Event:     []string{"json:notification_type"},
+				Delivery:  []string{"json:request_id"},
+			}},
+		},
+		{
+			ID: "contentful", Name: "Contentful",
+			Docs: "https://www.contentful.com/developers/docs/webhooks/request-verification/",
+			Schemes: []Scheme{{
+				ID: "contentful", Algorithm: HMACSHA256,
+				Content:   "{method}{path}{body}",
+				Signature: Signature{From: "header:x-contentful-signature"},
+				Timestamp: &Timestamp{From: "header:x-contentful-timestamp", Unit: "ms", Window: 30},
+				Hook:      "contentful",
+				Event:     []string{"header:X-Contentful-Topic"},
+			}},
+		},
+		{
+			ID: "hygraph", Name: "Hygraph",
+			Docs: "https://hygraph.com/docs/api-reference/basics/webhooks",
+			Schemes: []Scheme{{
+				ID: "hygraph", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:gcms-signature", Format: "pairs", Field: "sign", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
+				Hook:      "hygraph",
+				Event:     []string{"json:operation"},
+			}},
+		},
+		{
+			ID: "imagekit", Name: "ImageKit",
+			Docs: "https://imagekit.io/docs/webhooks",
+			Schemes: []Scheme{{
+				ID: "imagekit", Algorithm: HMACSHA256,
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:type"},
+				Notes:     []string{"the secret is used as text, not decoded"},
+			}},
+		},
+		{
+			ID: "kontent-ai", Name: "Kontent.ai",
+			Docs: "https://kontent.ai/learn/docs/webhooks/webhooks/javascript",
+			Schemes: []Scheme{{
+				ID: "kontent-ai", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Kontent-ai-Signature", More: []string{"header:X-KC-Signature"}, Encoding: "base64"},
+				Event:     []string{"json:notifications[0].message.action"},
+			}},
+		},
+		{
+			ID: "mux", Name: "Mux",
+			Docs: "https://www.mux.com/docs/core/verify-webhook-signatures",
+			Schemes: []Scheme{{
+				ID: "mux", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:Mux-Signature", Format: "pairs", Field: "v1"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
+		{
+			ID: "sanity", Name: "Sanity",
+			Docs: "https://www.sanity.io/docs/webhooks#bfa1758643b5",
+			Schemes: []Scheme{{
+				ID: "sanity", Algorithm: HMACSHA256,
+				Content:   "{timestamp}.{body}",
+				Signature: Signature{From: "header:sanity-webhook-signature", Format: "pairs", Field: "v1", Encoding: "base64url"},
+				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
+				Event:     []string{"header:sanity-operation"},
+				Delivery:  []string{"header:idempotency-key"},
+			}},
+		},
+		{
+			ID: "uploadthing", Name: "UploadThing",
+			Docs: "https://docs.uploadthing.com/file-routes",
+			Schemes: []Scheme{{
+				ID: "uploadthing", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:x-uploadthing-signature", Prefix: "hmac-sha256="},
+				Event:     []string{"header:uploadthing-hook"},
+			}},
+		},
+		{
+			ID: "webflow", Name: "Webflow",
+			Docs: "https://developers.webflow.com/data/docs/working-with-webhooks",
+			Schemes: []Scheme{{
+				ID: "webflow", Algorithm: HMACSHA256,
+				Content:   "{timestamp}:{body}",
+				Signature: Signature{From: "header:x-webflow-signature"},
+				Timestamp: &Timestamp{From: "header:x-webflow-timestamp", Unit: "ms"},
+				Event:     []string{"json:triggerType"},
+			}},
+		},
+	}
+}

@@ -1,0 +1,631 @@
+package signer
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	_ "crypto/sha1" // hash for hmac-sha1 and rsa-sha1 schemes
+
+	"golang.org/x/crypto/sha3"
+)
+
+// Options are what a verification may be told beside the message and the keys. The zero value is right for most.
+type Options struct {
+	Window  time.Duration     // instead of the scheme's own window; at most one hour
+	Params  map[string]string // values a scheme asks for: webhook_id, audience, public_key ...
+	Replay  ReplayCache       // nil: replays are not looked for
+	Scope   string            // of the replay cache: the endpoint
+	Fetcher Fetcher           // nil: published keys are not fetched
+}
+
+// Verify judges one message at the time of its receipt. It tries every live key and names the one that matched.
+func Verify(ctx context.Context, s *Scheme, req *Request, keys []Key, at time.Time, opts Options) Verdict {
+	v, err := NewVerifier(s, keys, opts)
+	if err != nil {
+		return Verdict{Status: Invalid, Reason: BadKey, Detail: err.Error(), Scheme: s.ID}
+	}
+	return v.Verify(ctx, req, at)
+}
+
+// Verifier checks many messages against one scheme and one set of keys. It is safe for use by several goroutines.
+type Verifier struct {
+	scheme    *Scheme
+	opts      Options
+	keys      []liveKey
+	contents  []*template
+	from      []place
+	timestamp place
+	messageID place
+	requires  []requirement
+	guarded   []place // headers that must not be sent twice
+	covers    []string
+	hook      hook
+}
+
+type requirement struct {
+	place place
+	value string
+}
+
+// liveKey is a key with its bytes decoded once.
+type liveKey struct {
+	Key
+	bytes  []byte
+	public crypto.PublicKey
+	set    []JWK
+	macs   *sync.Pool // of hash.Hash keyed with bytes
+	err    error
+}
+
+// NewVerifier compiles the scheme and decodes the keys. A key that cannot be decoded is kept: it makes the verdict say so, unless another
+// key matches.
+func NewVerifier(s *Scheme, keys []Key, opts Options) (*Verifier, error) {
+	v := &Verifier{scheme: s, opts: opts}
+	for _, text := range append([]string{cmpOr(s.Content, "{body}")}, s.Also...) {
+		t, err := compileTemplate(text)
+		if err != nil {
+			return nil, fmt.Errorf("scheme %q: %w", s.ID, err)
+		}
+		v.contents = append(v.contents, t)
+	}
+	if s.Hook != "" {
+		h, ok := findHook(s.Hook)
+		if !ok {
+			return nil, fmt.Errorf("scheme %q: unknown function %q", s.ID, s.Hook)
+		}
+		v.hook = h
+	}
+	v.from = append(v.from, parsePlace(s.Signature.From))
+	for _, m := range s.Signature.More {
+		v.from = append(v.from, parsePlace(m))
+	}
+	if s.Timestamp != nil {
+		v.timestamp = parsePlace(s.Timestamp.From)
+	}
+	v.messageID = parsePlace(s.MessageID)
+	for name, value := range s.Require {
+		v.requires = append(v.requires, requirement{parsePlace(name), value})
+	}
+	slices.SortFunc(v.requires, func(a, b requirement) int {
+		return strings.Compare(a.place.name+a.place.path, b.place.name+b.place.path)
+	})
+	v.guard()
+	v.covers = coverage(s, v.contents)
+	for i := range keys {
+		v.keys = append(v.keys, decodeKey(s, &keys[i]))
+	}
+	return v, nil
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// guard lists the headers that must come once: those of the signature, the time, the id, and those the content takes in.
+func (v *Verifier) guard() {
+	add := func(p place) {
+		if p.kind == "header" && p.name != "" && !slices.Contains(v.guarded, p) {
+			v.guarded = append(v.guarded, p)
+		}
+	}
+	if !v.scheme.Signature.Repeats {
+		for _, p := range v.from {
+			add(p)
+		}
+	}
+	add(v.timestamp)
+	add(v.messageID)
+	for _, t := range v.contents {
+		for _, p := range t.parts {
+			add(p.place)
+		}
+	}
+	for _, r := range v.requires {
+		add(r.place)
+	}
+}
+
+func coverage(s *Scheme, contents []*template) []string {
+	switch s.Algorithm {
+	case Token, Basic:
+		return nil
+	}
+	if h, ok := findHook(s.Hook); ok && h.covers != nil {
+		return h.covers
+	}
+	if s.Algorithm == JWS {
+		return s.JWT.covers()
+	}
+	out := contents[0].covers()
+	if s.Timestamp != nil && s.Timestamp.From[:4] == "json" && !slices.Contains(out, "timestamp") {
+		out = append(out, "timestamp")
+	}
+	if s.BodyHash != nil && !slices.Contains(out, "body") {
+		out = append(out, "body")
+	}
+	return out
+}
+
+// Covers names the parts of a message that a valid signature of this scheme binds.
+func (s *Scheme) Covers() []string {
+	v, err := NewVerifier(s, nil, Options{})
+	if err != nil {
+		return nil
+	}
+	return v.covers
+}
+
+func decodeKey(s *Scheme, k *Key) liveKey {
+	lk := liveKey{Key: *k}
+	text := strings.TrimSpace(string(k.Secret))
+	if text == "" {
+		lk.err = ErrEmptySecret
+		return lk
+	}
+	if s.Algorithm == JWS || s.Algorithm == HTTPMessage {
+		lk.decodeAny(s)
+		return lk
+	}
+	if s.Key.Public {
+		if strings.HasPrefix(text, "{") && strings.Contains(text, `"keys"`) {
+			lk.set, lk.err = ParseJWKS([]byte(text))
+			return lk
+		}
+		lk.public, lk.err = ParsePublicKey(text)
+		if lk.err != nil {
+			// A private key verifies too: whoever signs test webhooks has it at hand.
+			if private, err := ParsePrivateKey(k.Secret); err == nil {
+				lk.public, lk.err = private.Public(), nil
+			}
+		}
+		return lk
+	}
+	lk.bytes, lk.err = s.Key.decode(k.Secret)
+	if lk.err == nil && strings.HasPrefix(s.Algorithm, "hmac-") {
+		b, newHash := lk.bytes, hashOf(s.Algorithm).New
+		lk.macs = &sync.Pool{New: func() any { return hmac.New(newHash, b) }}
+	}
+	return lk
+}
+
+// decodeAny reads a key for the token families: a JWKS, a JWK, PEM, or else a shared secret.
+func (lk *liveKey) decodeAny(s *Scheme) {
+	text := strings.TrimSpace(string(lk.Secret))
+	switch {
+	case strings.HasPrefix(text, "{") && strings.Contains(text, `"keys"`):
+		lk.set, lk.err = ParseJWKS([]byte(text))
+	case strings.HasPrefix(text, "{") && strings.Contains(text, `"kty"`):
+		var k *JWK
+		if k, lk.err = ParseJWK([]byte(text)); lk.err == nil {
+			lk.set = []JWK{*k}
+		}
+	case strings.HasPrefix(text, "-----BEGIN"):
+		if lk.public, lk.err = ParsePublicKey(text); lk.err != nil {
+			if private, err := ParsePrivateKey(lk.Secret); err == nil {
+				lk.public, lk.err = private.Public(), nil
+			}
+		}
+	case s.Key.Public:
+		lk.public, lk.err = ParsePublicKey(text)
+	default:
+		lk.bytes, lk.err = s.Key.decode(lk.Secret)
+	}
+}
+
+// verdict starts one with what is known before the keys are tried.
+func (v *Verifier) verdict(status Status, reason Reason, detail string) Verdict {
+	return Verdict{Status: status, Reason: reason, Detail: detail, Scheme: v.scheme.ID, Covers: v.covers}
+}
+
+// Verify judges one message.
+func (v *Verifier) Verify(ctx context.Context, req *Request, at time.Time) Verdict {
+	for i := range v.guarded {
+		if len(req.Header[v.guarded[i].name]) > 1 {
+			return v.verdict(Invalid, Duplicated, fmt.Sprintf("header %q is there more than once", v.guarded[i].name))
+		}
+	}
+	for _, p := range v.scheme.Params {
+		if v.opts.Params[p] == "" {
+			return v.verdict(NoKey, MissingParam, fmt.Sprintf("the scheme needs the value %q", p))
+		}
+	}
+	r := &reader{req: req, params: v.opts.Params}
+	if v.scheme.Algorithm == JWS && v.hook.verify == nil {
+		return v.finish(v.verifyJWT(ctx, r, at), r, at)
+	}
+	if v.hook.verify != nil {
+		return v.finish(v.hook.verify(ctx, v, r, at), r, at)
+	}
+	return v.finish(v.verifySigned(ctx, r, at), r, at)
+}
+
+// collect reads the signatures of the message.
+func (v *Verifier) collect(r *reader) (sigParse, Reason) {
+	var parsed sigParse
+	var bad Reason
+	seen := false
+	for _, p := range v.from {
+		for i, value := range r.values(p) {
+			if i >= maxSignatures {
+				return parsed, TooMany
+			}
+			if value == "" {
+				continue
+			}
+			seen = true
+			if reason := v.scheme.Signature.parse(&parsed, value); reason != "" {
+				bad = reason
+			}
+			if bad == TooMany || bad == TooLong {
+				return parsed, bad
+			}
+		}
+	}
+	r.fields = parsed.fields
+	if len(parsed.sigs) > 0 {
+		return parsed, ""
+	}
+	if !seen {
+		return parsed, MissingSignature
+	}
+	return parsed, bad
+}
+
+func (v *Verifier) verifySigned(ctx context.Context, r *reader, at time.Time) Verdict {
+	parsed, reason := v.collect(r)
+	switch {
+	case reason == MissingSignature:
+		return v.verdict(Unsigned, MissingSignature, fmt.Sprintf("there is no %s", describe(v.scheme.Signature.From)))
+	case reason != "":
+		return v.verdict(Invalid, reason, fmt.Sprintf("the signature in %s cannot be read as %s", describe(v.scheme.Signature.From), v.scheme.Signature.shape()))
+	case len(parsed.sigs) == 0:
+		if v.scheme.Signature.Format == "" || v.scheme.Signature.Format == "single" {
+			return v.verdict(Unsigned, MissingSignature, fmt.Sprintf("%s is empty: the sender has no secret", describe(v.scheme.Signature.From)))
+		}
+		return v.verdict(Invalid, MissingSignature, fmt.Sprintf("%s has no %q signature", describe(v.scheme.Signature.From), v.scheme.Signature.Field))
+	}
+	if verdict, ok := v.requirements(r); !ok {
+		return verdict
+	}
+	c := &content{reader: r, url: r.req.URL}
+	var signedAt time.Time
+	if t := v.scheme.Timestamp; t != nil {
+		values := r.values(v.timestamp)
+		if len(values) == 0 {
+			if !t.Optional {
+				return v.verdict(Invalid, MissingTimestamp, fmt.Sprintf("there is no time in %s", describe(t.From)))
+			}
+		} else {
+			if len(values) > 1 && v.timestamp.kind == "field" {
+				return v.verdict(Invalid, Duplicated, "the signature header gives the time more than once")
+			}
+			c.timestamp = values[0]
+			var ok bool
+			if signedAt, ok = t.parse(c.timestamp); !ok {
+				return v.verdict(Invalid, BadTimestamp, fmt.Sprintf("the time %.40q is not in the form the scheme uses", c.timestamp))
+			}
+		}
+	}
+	if v.messageID.name != "" || v.messageID.path != "" {
+		if vs := r.values(v.messageID); len(vs) > 0 {
+			c.id = vs[0]
+		} else if v.contents[0].uses("id") {
+			return v.verdict(Invalid, MissingValue, fmt.Sprintf("there is no id in %s", describe(v.scheme.MessageID)))
+		}
+	}
+	verdict := v.tryKeys(ctx, c, parsed, at)
+	if verdict.Status == Valid && v.scheme.BodyHash != nil && !v.bodyHashHolds(r) {
+		verdict = v.verdict(Invalid, BodyMismatch, "the body is not the one whose digest was signed")
+	}
+	verdict.SignedAt = signedAt
+	return verdict
+}
+
+// requirements checks headers and fields that must have one value, and the kind of body.
+func (v *Verifier) requirements(r *reader) (Verdict, bool) {
+	for _, q := range v.requires {
+		vs := r.values(q.place)
+		if len(vs) == 0 || !matchText(vs[0], q.value) {
+			return v.verdict(Invalid, WrongValue, fmt.Sprintf("%s is not %q", describe(q.place.String()), q.value)), false
+		}
+	}
+	if v.scheme.Body == "json" {
+		body := bytes.TrimSpace(r.req.Body)
+		if len(body) == 0 || (body[0] != '{' && body[0] != '[') {
+			return v.verdict(Invalid, WrongValue, "the body is not a JSON object or array"), false
+		}
+	}
+	return Verdict{}, true
+}
+
+// tryKeys computes every live key over every content and compares with every signature.
+func (v *Verifier) tryKeys(ctx context.Context, c *content, parsed sigParse, at time.Time) Verdict {
+	keys, verdict, ok := v.liveKeys(ctx, c.reader, at)
+	if !ok {
+		return verdict
+	}
+	fail := v.verdict(Invalid, Mismatch, "no key of yours made this signature over these bytes")
+	matched := -1
+	var keyErr error
+	for i := range keys {
+		if keys[i].err != nil {
+			keyErr = keys[i].err
+			continue
+		}
+		ok, err := v.matches(&keys[i], c, parsed)
+		if errors.Is(err, errNoValue) {
+			return v.verdict(Invalid, MissingValue, err.Error())
+		}
+		if err != nil {
+			keyErr = err
+			continue
+		}
+		if ok && matched < 0 {
+			matched = i // the rest is computed all the same
+		}
+	}
+	if matched >= 0 {
+		done := v.verdict(Valid, "", "")
+		done.KeyID = keys[matched].ID
+		return done
+	}
+	if errors.Is(keyErr, ErrEmptySecret) {
+		return v.verdict(NoKey, EmptySecret, "the secret is empty")
+	}
+	if keyErr != nil {
+		return v.verdict(Invalid, BadKey, keyErr.Error())
+	}
+	return fail
+}
+
+// liveKeys are the keys good at that time, the published ones included.
+func (v *Verifier) liveKeys(ctx context.Context, r *reader, at time.Time) ([]liveKey, Verdict, bool) {
+	var live []liveKey
+	for i := range v.keys {
+		if v.keys[i].Live(at) {
+			live = append(live, v.keys[i])
+		}
+	}
+	if len(live) == len(v.keys) && len(live) > 0 {
+		return v.keys, Verdict{}, true
+	}
+	if len(live) == 0 && v.scheme.Key.URL != "" && v.opts.Fetcher != nil {
+		set, err := v.opts.Fetcher.Keys(ctx, v.scheme.Key.URL, "")
+		if err != nil {
+			return nil, v.verdict(NoKey, KeyUnavailable, fmt.Sprintf("getting the published keys: %v", err)), false
+		}
+		return []liveKey{{Key: Key{ID: v.scheme.Key.URL}, set: set}}, Verdict{}, true
+	}
+	if len(live) == 0 {
+		return nil, v.verdict(NoKey, NoLiveKey, "there is no key that is good at this time"), false
+	}
+	return live, Verdict{}, true
+}
+
+// matches says whether one key made one of the signatures over one of the contents. Every combination is computed.
+func (v *Verifier) matches(k *liveKey, c *content, parsed sigParse) (bool, error) {
+	switch v.scheme.Algorithm {
+	case Token, Basic:
+		return v.tokenMatches(k, parsed), nil
+	}
+	c.secret, c.keyID = k.bytes, k.ID
+	hit := false
+	var firstErr error
+	tried := 0
+	try := func(render func(w writer) error) error {
+		ok, err := v.compare(k, parsed, render)
+		if err != nil {
+			if firstErr == nil {
+				firstErr = err
+			}
+			return err
+		}
+		tried++
+		hit = hit || ok
+		return nil
+	}
+	if v.hook.contents != nil {
+		all, err := v.hook.contents(v, c)
+		if err != nil {
+			return false, err
+		}
+		for _, b := range all {
+			try(func(w writer) error { _, err := w.Write(b); return err })
+		}
+	} else {
+		for _, t := range v.contents {
+			try(func(w writer) error { return t.render(w, c) })
+		}
+	}
+	if tried == 0 {
+		return false, firstErr
+	}
+	return hit, nil
+}
+
+type writer interface{ Write([]byte) (int, error) }
+
+func (v *Verifier) compare(k *liveKey, parsed sigParse, render func(writer) error) (bool, error) {
+	hit := false
+	switch {
+	case k.macs != nil:
+		mac := k.macs.Get().(hash.Hash)
+		defer k.macs.Put(mac)
+		mac.Reset()
+		if err := render(mac); err != nil {
+			return false, err
+		}
+		var buf [64]byte
+		sum := mac.Sum(buf[:0])
+		for _, sig := range parsed.sigs {
+			hit = hmac.Equal(sum, sig) || hit
+		}
+	case v.scheme.Algorithm == SHA256 || v.scheme.Algorithm == SHA1 || v.scheme.Algorithm == Keccak256:
+		h := plainHash(v.scheme.Algorithm)
+		if err := render(h); err != nil {
+			return false, err
+		}
+		sum := h.Sum(nil)
+		for _, sig := range parsed.sigs {
+			hit = hmac.Equal(sum, sig) || hit
+		}
+	default:
+		var message bytes.Buffer
+		if err := render(&message); err != nil {
+			return false, err
+		}
+		for _, sig := range parsed.sigs {
+			if k.public != nil && verifyPublic(v.scheme.Algorithm, k.public, message.Bytes(), sig) {
+				hit = true
+			}
+			for i := range k.set {
+				if k.set[i].Public != nil && verifyPublic(v.scheme.Algorithm, k.set[i].Public, message.Bytes(), sig) {
+					hit = true
+				}
+			}
+		}
+	}
+	return hit, nil
+}
+
+func plainHash(algorithm string) hash.Hash {
+	if algorithm == Keccak256 {
+		return sha3.NewLegacyKeccak256()
+	}
+	return hashOf(algorithm).New()
+}
+
+// tokenMatches compares digests, so that not even the length of the secret shows in the time. All values must match: a batch with one
+// foreign item is not ours.
+func (v *Verifier) tokenMatches(k *liveKey, parsed sigParse) bool {
+	want := sha256.Sum256(k.bytes)
+	all := true
+	for _, sig := range parsed.sigs {
+		if v.scheme.Algorithm == Basic {
+			decoded, err := base64.StdEncoding.DecodeString(string(sig))
+			if err != nil {
+				return false
+			}
+			sig = decoded
+		}
+		got := sha256.Sum256(sig)
+		all = hmac.Equal(want[:], got[:]) && all
+	}
+	return all && len(parsed.sigs) > 0
+}
+
+func (v *Verifier) bodyHashHolds(r *reader) bool {
+	values := r.values(parsePlace(v.scheme.BodyHash.From))
+	if len(values) != 1 {
+		return false
+	}
+	want, ok := decodeText(v.scheme.BodyHash.Encoding, values[0])
+	if !ok {
+		return false
+	}
+	return hmac.Equal(want, bodyDigest(v.scheme.BodyHash.Algorithm, r.req.Body))
+}
+
+func bodyDigest(algorithm string, body []byte) []byte {
+	switch algorithm {
+	case "md5":
+		sum := md5.Sum(body)
+		return sum[:]
+	case "sha512":
+		sum := sha512.Sum512(body)
+		return sum[:]
+	}
+	sum := sha256.Sum256(body)
+	return sum[:]
+}
+
+// finish judges freshness and replay of a message whose signature holds.
+func (v *Verifier) finish(verdict Verdict, r *reader, at time.Time) Verdict {
+	if !verdict.SignedAt.IsZero() {
+		verdict.Age = at.Sub(verdict.SignedAt)
+	}
+	if verdict.Status != Valid {
+		return verdict
+	}
+	window := v.scheme.Timestamp.window(v.opts.Window)
+	if !verdict.SignedAt.IsZero() {
+		switch {
+		case verdict.Age > window:
+			verdict.Status, verdict.Reason = Stale, TooOld
+			verdict.Detail = fmt.Sprintf("signed %d s ago, %d s are allowed", int(verdict.Age.Seconds()), int(window.Seconds()))
+			return verdict
+		case -verdict.Age > window:
+			verdict.Status, verdict.Reason = Future, TooNew
+			verdict.Detail = fmt.Sprintf("signed %d s in the future, %d s are allowed", int(-verdict.Age.Seconds()), int(window.Seconds()))
+			return verdict
+		}
+	}
+	if v.opts.Replay != nil {
+		key := ReplayKey(v.opts.Scope, v.scheme, r.req)
+		first, err := v.opts.Replay.First(key, at, 2*window)
+		if err == nil && !first {
+			verdict.Status, verdict.Reason, verdict.Detail = Replayed, SeenBefore, "the same signed message was here before"
+		}
+		if err != nil {
+			verdict.Detail = "whether it was here before could not be checked"
+		}
+	}
+	return verdict
+}
+
+// describe names a place in words.
+func describe(from string) string {
+	p := parsePlace(from)
+	switch p.kind {
+	case "header":
+		return fmt.Sprintf("header %q", p.name)
+	case "json":
+		return fmt.Sprintf("JSON field %q", p.path)
+	case "query":
+		return fmt.Sprintf("query parameter %q", p.name)
+	case "form":
+		return fmt.Sprintf("form field %q", strings.TrimSuffix(p.name+"#"+p.path, "#"))
+	case "field":
+		return fmt.Sprintf("item %q of the signature header", p.name)
+	}
+	return fmt.Sprintf("%q", from)
+}
+
+// String gives the place back as it was written.
+func (p place) String() string {
+	switch p.kind {
+	case "json":
+		return "json:" + p.path
+	case "form":
+		return strings.TrimSuffix("form:"+p.name+"#"+p.path, "#")
+	}
+	return p.kind + ":" + p.name
+}
+
+// shape is how a signature looks, in words.
+func (s *Signature) shape() string {
+	enc := cmpOr(s.Encoding, "hex")
+	switch s.Format {
+	case "pairs", "list":
+		return fmt.Sprintf("a list with %s%s%s", s.Field, map[bool]string{true: "=", false: ","}[s.Format == "pairs"], enc)
+	case "positional":
+		return "time and " + enc
+	}
+	return s.Prefix + enc
+}
