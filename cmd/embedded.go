@@ -105,7 +105,7 @@ func heldBy(dir string, k *knownEndpoint, err error) error {
 		who = fmt.Sprintf("another hook listen (process %d, since %s)", h.PID, h.Since.Local().Format("2006-01-02 15:04:05"))
 	}
 	return fail(exitFailed, "stop it, or listen under another name: hook listen --endpoint NAME",
-		"endpoint %q of %q is held by %s", k.Name, k.Folder, who)
+		"endpoint %q of %q is held by %s: %w", k.Name, k.Folder, who, bolt.ErrLocked)
 }
 
 // embeddedToken reads the token that admits to creation, or makes it.
@@ -119,6 +119,11 @@ func embeddedToken(path string) (string, error) {
 	}
 	token := rand.Text()
 	return token, writePrivate(path, []byte(token+"\n"))
+}
+
+// embeddedTokenOf is the token of a place whose relay runs.
+func embeddedTokenOf(env *Env, k *knownEndpoint) (string, error) {
+	return embeddedToken(filepath.Join(env.stateDir(), "relays", k.place(), "token"))
 }
 
 // listenAgain listens on the loopback port of last time, so that the URL stays,

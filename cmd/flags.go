@@ -150,3 +150,24 @@ func editDistance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// parseSize reads bytes with a unit: 512MiB, 20GB, 1048576. Empty is 0.
+func parseSize(flag, s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	units := []struct {
+		suffix string
+		factor float64
+	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}, {"", 1}}
+	for _, u := range units {
+		if number, ok := strings.CutSuffix(s, u.suffix); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+			if err != nil || n < 0 || n*u.factor > 1<<60 {
+				break
+			}
+			return int64(n * u.factor), nil
+		}
+	}
+	return 0, usage("give it like 512MiB or 20GB", "%s: %q is no size", flag, s)
+}

@@ -140,3 +140,22 @@ func (a *relayAPI) failed(what string, err error) error {
 	}
 	return fail(exitFailed, "", "%s: relay %s %w", what, a.base, err)
 }
+
+// copyBody writes the bytes of a queued delivery's body to standard output.
+func copyBody(ctx context.Context, env *Env, a *relayAPI, k *knownEndpoint, it *relay.ItemView) error {
+	req, err := http.NewRequestWithContext(ctx, "GET", a.base+"/v1/endpoints/"+k.ID+"/queue/"+it.ID.String()+"/body", nil)
+	if err != nil {
+		return fmt.Errorf("making the request: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+k.OwnerKey)
+	resp, err := a.http.Do(req)
+	if err != nil {
+		return a.failed("reading the body", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return a.failed("reading the body", &apiError{status: resp.StatusCode})
+	}
+	_, err = io.Copy(env.Out, resp.Body)
+	return err
+}

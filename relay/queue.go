@@ -212,6 +212,9 @@ func decide(p *Policy, it *Item, attempt int, o tunnel.Outcome, now time.Time) S
 	s := Settlement{ID: it.Delivery.ID, Attempts: attempt, At: now}
 	var wait time.Duration // what the application asks for
 	switch r := o.Result; {
+	case r == nil && o.Failure.Kind == tunnel.Unfit:
+		s.Outcome, s.Reason = Died, o.Failure.Error()
+		return s
 	case r == nil:
 		s.Outcome, s.Reason = Retry, "no answer: "+o.Failure.Error()
 	case r.Status >= 200 && r.Status < 300:

@@ -671,24 +671,27 @@ func (e *explainer) timestamp() (Diagnosis, bool) {
 	if !ok {
 		return Diagnosis{}, false
 	}
-	at, ok := t.parse(e.req.Header.Get(name))
-	if !ok {
-		return Diagnosis{}, false
-	}
-	for _, unit := range []string{"s", "ms", "rfc3339"} {
-		text := (&Timestamp{Unit: unit}).format(at)
-		if text == e.req.Header.Get(name) {
+	sent := e.req.Header.Get(name)
+	for _, read := range []string{"s", "ms", "rfc3339"} {
+		at, ok := (&Timestamp{Unit: read}).parse(sent)
+		if !ok {
 			continue
 		}
-		req := *e.req
-		req.Header = req.Header.Clone()
-		req.Header.Set(name, text)
-		s := *e.scheme
-		stamp := *t
-		stamp.Unit = unit
-		s.Timestamp = &stamp
-		if v, ok := e.holds(&s, &req, e.keys, e.opts); ok {
-			return e.found(CauseTimestamp, v, "the sender signed the time as %q: header %q was rewritten on the way", text, name)
+		for _, unit := range []string{"s", "ms", "rfc3339"} {
+			text := (&Timestamp{Unit: unit}).format(at)
+			if text == sent {
+				continue
+			}
+			req := *e.req
+			req.Header = req.Header.Clone()
+			req.Header.Set(name, text)
+			s := *e.scheme
+			stamp := *t
+			stamp.Unit = unit
+			s.Timestamp = &stamp
+			if v, ok := e.holds(&s, &req, e.keys, e.opts); ok {
+				return e.found(CauseTimestamp, v, "the sender signed the time as %q: header %q was rewritten on the way", text, name)
+			}
 		}
 	}
 	return Diagnosis{}, false

@@ -373,7 +373,7 @@ func (f *failedFrame) decode(d *decoder) {
 	f.attempt = d.count("attempt", 1<<30)
 	f.kindOf = FailureKind(d.byte())
 	f.detail = d.string(maxDetail)
-	if d.err == nil && (f.kindOf < Refused || f.kindOf > Internal) {
+	if d.err == nil && (f.kindOf < Refused || f.kindOf > Unfit) {
 		d.fail("failure kind %d", f.kindOf)
 	}
 }
