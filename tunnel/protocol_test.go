@@ -3,7 +3,9 @@ package tunnel
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +104,17 @@ func TestPublishedVectors(t *testing.T) {
 		}
 		if diff := cmp.Diff(f, got, unexported, cmp.Comparer(bytes.Equal)); diff != "" {
 			t.Errorf("%T (-here +published)\n%s", f, diff)
+		}
+	}
+	for what, n := range map[string]int{"message": maxMessage, "frame": maxFrame, "inline body": maxInline, "piece": pieceSize, "batch": maxBatch, "header": maxHeaderBytes} {
+		text := strconv.Itoa(n/1000) + "," + fmt.Sprintf("%03d", n%1000)
+		if !bytes.Contains(page, []byte(text)) {
+			t.Errorf("docs/protocol.md does not say that the limit of a %s is %s bytes", what, text)
+		}
+	}
+	for k := Refused; k <= Unfit; k++ {
+		if row := "| " + strconv.Itoa(int(k)) + " | "; !bytes.Contains(page, []byte(row)) {
+			t.Errorf("docs/protocol.md has no row for the failure kind %d", k)
 		}
 	}
 	for typ := range 256 {
