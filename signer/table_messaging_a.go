@@ -94,6 +94,15 @@ func messagingProvidersA() []Provider {
 				MessageID: "header:X-Lark-Request-Nonce",
 				Event:     []string{"json:header.event_type"},
 				Delivery:  []string{"json:header.event_id"},
+			}, {
+				ID: "lark-card", Algorithm: SHA1,
+				Content:   "{timestamp}{id}{secret}{body}",
+				Signature: Signature{From: "header:X-Lark-Signature"},
+				Timestamp: &Timestamp{From: "header:X-Lark-Request-Timestamp"},
+				MessageID: "header:X-Lark-Request-Nonce",
+				Event:     []string{"json:action.tag"},
+				Detect:    &Match{Header: map[string]string{"X-Lark-Signature": ""}, JSON: map[string]string{"/open_message_id": ""}},
+				Notes:     []string{"the secret is the verification token"},
 			}},
 			Handshakes: []Handshake{{
 				Name:  "url verification",

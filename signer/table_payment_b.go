@@ -38,6 +38,18 @@ func paymentProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "payos", Name: "payOS",
+			Docs: "https://payos.vn/docs/du-lieu-tra-ve/webhook/",
+			Schemes: []Scheme{{
+				ID: "payos", Algorithm: HMACSHA256,
+				Signature: Signature{From: "json:signature"},
+				Hook:      "payos",
+				Event:     []string{"json:code"},
+				Delivery:  []string{"json:data.reference", "json:data.orderCode"},
+				Detect:    &Match{JSON: map[string]string{"/data/orderCode": "", "/signature": ""}},
+			}},
+		},
+		{
 			ID: "paypal", Name: "PayPal",
 			Docs: "https://developer.paypal.com/api/rest/webhooks/rest/",
 			Schemes: []Scheme{{

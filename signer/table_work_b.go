@@ -4,18 +4,6 @@ package signer
 func workProvidersB() []Provider {
 	return []Provider{
 		{
-			ID: "inngest", Name: "Inngest",
-			Docs: "https://www.inngest.com/docs/platform/signing-keys",
-			Schemes: []Scheme{{
-				ID: "inngest", Algorithm: HMACSHA256,
-				Key:       KeyRule{Prefix: []string{"signkey-prod-", "signkey-test-", "signkey-branch-"}},
-				Content:   "{body}{timestamp}",
-				Signature: Signature{From: "header:X-Inngest-Signature", Format: "pairs", Separator: "&", Field: "s"},
-				Timestamp: &Timestamp{From: "field:t"},
-				Notes:     []string{"the beginning signkey-prod- is no part of the key"},
-			}},
-		},
-		{
 			ID: "intercom", Name: "Intercom",
 			Docs:     "https://developers.intercom.com/docs/webhooks/webhook-notifications#signed-notifications",
 			Deadline: 5,
@@ -89,6 +77,13 @@ func workProvidersB() []Provider {
 				ID: "nango", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Nango-Hmac-Sha256"},
 				Event:     []string{"json:type"},
+			}, {
+				ID: "nango-legacy", Algorithm: SHA256,
+				Content:   "{secret}{body}",
+				Signature: Signature{From: "header:X-Nango-Signature"},
+				Event:     []string{"json:type"},
+				Detect:    &Match{Header: map[string]string{"X-Nango-Signature": ""}, Absent: []string{"X-Nango-Hmac-Sha256"}},
+				Notes:     []string{"a plain hash: use the HMAC header where it is sent"},
 			}},
 		},
 		{
@@ -124,6 +119,12 @@ func workProvidersB() []Provider {
 				ID: "quirrel", Algorithm: HMACSHA256,
 				Content:   "{body}{timestamp}",
 				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d"},
+				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
+			}, {
+				ID: "quirrel-asymmetric", Algorithm: RSASHA256,
+				Key:       KeyRule{Public: true},
+				Content:   "{body}{timestamp}",
+				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d", Encoding: "base64"},
 				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
 			}},
 		},
