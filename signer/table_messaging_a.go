@@ -94,6 +94,15 @@ func messagingProvidersA() []Provider {
 				MessageID: "header:X-Lark-Request-Nonce",
 				Event:     []string{"json:header.event_type"},
 				Delivery:  []string{"json:header.event_id"},
+			}, {
+				ID: "lark-card", Algorithm: SHA1,
+				Content:   "{timestamp}{id}{secret}{body}",
+				Signature: Signature{From: "header:X-Lark-Signature"},
+				Timestamp: &Timestamp{From: "header:X-Lark-Request-Timestamp"},
+				MessageID: "header:X-Lark-Request-Nonce",
+				Event:     []string{"json:action.tag"},
+				Detect:    &Match{Header: map[string]string{"X-Lark-Signature": ""}, JSON: map[string]string{"/open_message_id": ""}},
+				Notes:     []string{"the secret is the verification token"},
 			}},
 			Handshakes: []Handshake{{
 				Name:  "url verification",
@@ -130,6 +139,19 @@ func messagingProvidersA() []Provider {
 				Token:    "query:challengeCode",
 				Alphabet: "A-Za-z0-9-", Longest: 64,
 				Scheme: "linkedin",
+			}},
+		},
+		{
+			ID: "linq", Name: "Linq",
+			Docs: "https://docs.linqapp.com/",
+			Schemes: []Scheme{{
+				ID: "linq", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:event_type"},
 			}},
 		},
 		{

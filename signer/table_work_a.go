@@ -202,6 +202,15 @@ func workProvidersA() []Provider {
 			}},
 		},
 		{
+			ID: "hocuspocus", Name: "Hocuspocus",
+			Docs: "https://tiptap.dev/docs/hocuspocus/server/extensions/webhook",
+			Schemes: []Scheme{{
+				ID: "hocuspocus", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Hocuspocus-Signature-256", Prefix: "sha256="},
+				Event:     []string{"json:event"},
+			}},
+		},
+		{
 			ID: "hubspot", Name: "HubSpot",
 			Docs:     "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
 			Deadline: 5,

@@ -77,6 +77,13 @@ func workProvidersB() []Provider {
 				ID: "nango", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Nango-Hmac-Sha256"},
 				Event:     []string{"json:type"},
+			}, {
+				ID: "nango-legacy", Algorithm: SHA256,
+				Content:   "{secret}{body}",
+				Signature: Signature{From: "header:X-Nango-Signature"},
+				Event:     []string{"json:type"},
+				Detect:    &Match{Header: map[string]string{"X-Nango-Signature": ""}, Absent: []string{"X-Nango-Hmac-Sha256"}},
+				Notes:     []string{"a plain hash: use the HMAC header where it is sent"},
 			}},
 		},
 		{
@@ -112,6 +119,12 @@ func workProvidersB() []Provider {
 				ID: "quirrel", Algorithm: HMACSHA256,
 				Content:   "{body}{timestamp}",
 				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d"},
+				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
+			}, {
+				ID: "quirrel-asymmetric", Algorithm: RSASHA256,
+				Key:       KeyRule{Public: true},
+				Content:   "{body}{timestamp}",
+				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d", Encoding: "base64"},
 				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
 			}},
 		},
