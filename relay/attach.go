@@ -162,10 +162,62 @@ func (h *hub) attach(ctx context.Context, conn tunnel.Conn, hello *tunnel.Hello,
 	h.resume(ctx, ses, hello)
 	wakes := make(chan wake, 1)
 	h.mu.Lock()
-	h.session, h.wake, h.began, h.used = ses, wakes, now, now
+	h.session, h.wake, h.began, h.used, h.closing = ses, wakes, now, now, ""
 	h.mu.Unlock()
 	h.s.noteTunnel(ses, release, 1)
+	h.watchExpiry(ses, ep.ExpiresAt)
 	return ses, wakes, nil
+}
+
+// watchExpiry tells a listener when its endpoint expires under it.
+func (h *hub) watchExpiry(ses *tunnel.Session, at time.Time) {
+	if wait := time.Until(at); wait > 0 {
+		h.s.later(wait, func() {
+			h.mu.Lock()
+			current, expires := h.session == ses, h.ep.ExpiresAt
+			h.mu.Unlock()
+			switch {
+			case !current:
+			case expires.After(time.Now()): // it was prolonged
+				h.watchExpiry(ses, expires)
+			default:
+				h.intakeClosed()
+			}
+		})
+	}
+}
+
+// intakeClosed tells the listener that nothing new will come, and lets it go
+// when nothing is left in the mailbox. A listener that attaches later stays: it
+// has come for what is left.
+func (h *hub) intakeClosed() {
+	ep := h.record()
+	_, why, closed := ep.Closed(time.Now())
+	h.mu.Lock()
+	ses := h.session
+	first := closed && ses != nil && h.closing == ""
+	if first {
+		h.closing = why
+	}
+	h.mu.Unlock()
+	if first {
+		ses.Notice("the endpoint is closed (" + string(why) + "): nothing new comes in")
+	}
+	h.letGo()
+}
+
+// letGo ends a session whose endpoint has closed under it and which is drained.
+func (h *hub) letGo() {
+	h.mu.Lock()
+	ses, why := h.session, h.closing
+	busy := h.live > 0 || len(h.leases) > 0
+	h.mu.Unlock()
+	if ses == nil || why == "" || busy {
+		return
+	}
+	if depth, err := h.s.store.Depth(h.s.ctx, h.id); err == nil && depth.Pending == 0 {
+		ses.CloseWhenIdle(tunnel.CloseGone, "the endpoint is closed ("+string(why)+") and nothing is left to deliver")
+	}
 }
 
 // resume takes up the attempts that the listener still has, and frees the

@@ -29,8 +29,9 @@ type hub struct {
 	used    time.Time // last request or listener, newer than ep.UsedAt
 	writing bool      // used is being written
 	session *tunnel.Session
-	began   time.Time // of session
-	live    int       // live attempts under way
+	began   time.Time   // of session
+	closing CloseReason // intake was closed in the life of session, and it was told
+	live    int         // live attempts under way
 	leases  map[tunnel.ID]*lease
 	wake    chan wake // to the dispatcher of session
 

@@ -121,6 +121,8 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 		if left, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
 			h.counted(left)
 		}
+	} else if use {
+		h.intakeClosed()
 	}
 	return ans
 }

@@ -303,6 +303,7 @@ func (h *hub) settle() {
 			h.s.later(unreachableAgain, func() { h.poke(wakeAll) })
 		}
 		h.poke(wakeAll)
+		h.letGo()
 	}
 }
 

@@ -61,6 +61,7 @@ type Options struct {
 	MaxInFlight   int64         // bytes of bodies in hand; default 512 MiB
 	MaxItems      int           // queued and dead deliveries of one endpoint; default 1,000
 	MaxQueueBytes int64         // bytes of their bodies; default 256 MiB
+	MaxPerClient  int           // connections of one client address; default 100, negative: no limit
 	MaxTTL        time.Duration // default 30 days
 	Drain         time.Duration // how long a stop waits for what is under way; default 20 s
 
@@ -84,6 +85,7 @@ type Server struct {
 	ctx      context.Context // of the server's own work; ends last
 	cancel   context.CancelFunc
 	work     sync.WaitGroup
+	attached sync.WaitGroup // tunnels
 	unwatch  func()
 	sweep    chan struct{} // look for what is due
 	stopping atomic.Bool
@@ -148,7 +150,7 @@ func New(opts Options) (*Server, error) {
 // webhooks, sends listeners away, waits for what is under way, and returns
 // nil.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	o := wireOptions{TLS: s.opts.TLS, Exempt: s.proxies.Trusts, Refused: s.metrics.limited, Log: s.log}
+	o := wireOptions{MaxClient: s.opts.MaxPerClient, TLS: s.opts.TLS, Exempt: s.proxies.Trusts, Refused: s.metrics.limited, Log: s.log}
 	if s.opts.Loopback {
 		o.MaxClient, o.Exempt = -1, nil
 	}
@@ -183,27 +185,17 @@ func (s *Server) drain(srv *http.Server) {
 		srv.Close()
 	}
 	for _, ses := range s.sessions() {
-		for ses.Open() > 0 && ctx.Err() == nil {
-			if !pauseFor(ctx, 20*time.Millisecond) {
-				break
-			}
-		}
-		ses.Close(tunnel.CloseRestart, "the relay restarts")
+		ses.CloseWhenIdle(tunnel.CloseRestart, "the relay restarts")
 	}
-	for len(s.sessions()) > 0 && pauseFor(ctx, 10*time.Millisecond) {
-	}
-	for _, ses := range s.sessions() {
-		ses.Abort()
-	}
-}
-
-// pauseFor waits; false when ctx ended first.
-func pauseFor(ctx context.Context, d time.Duration) bool {
+	left := make(chan struct{})
+	go func() { defer close(left); s.attached.Wait() }()
 	select {
-	case <-time.After(d):
-		return true
+	case <-left:
 	case <-ctx.Done():
-		return false
+		for _, ses := range s.sessions() {
+			ses.Abort()
+		}
+		<-left
 	}
 }
 
@@ -243,9 +235,11 @@ func (s *Server) noteTunnel(ses *tunnel.Session, release func(), change int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if change > 0 {
+		s.attached.Add(1)
 		s.tunnels[ses] = release
 		return
 	}
+	defer s.attached.Done()
 	if release = s.tunnels[ses]; release != nil {
 		release()
 	}

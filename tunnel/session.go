@@ -44,7 +44,8 @@ type Session struct {
 	open   map[ID]*sent
 	ended  bool
 	paused bool
-	leave  bool // goaway was sent
+	leave  bool        // goaway was sent
+	last   *CloseError // say it when nothing is open any more
 }
 
 // sent is a delivery under way.
@@ -164,6 +165,9 @@ func (s *Session) Deliver(ctx context.Context, d *Delivery, body Body, done func
 }
 
 func (s *Session) acquire(ctx context.Context, size int64) error {
+	if s.window.try(size) {
+		return nil
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(s.link.ctx, func() { cancel(ErrClosed) })
@@ -233,6 +237,18 @@ func (s *Session) GoAway(after time.Duration) {
 	s.leave = true
 	s.mu.Unlock()
 	s.link.send(&goAwayFrame{after})
+}
+
+// CloseWhenIdle ends the session with a code once nothing is under way.
+func (s *Session) CloseWhenIdle(code CloseCode, reason string) {
+	s.mu.Lock()
+	s.leave = true
+	s.last = &CloseError{code, reason}
+	idle := len(s.open) == 0
+	s.mu.Unlock()
+	if idle {
+		s.link.shut(code, reason)
+	}
 }
 
 // Close ends the session with a code, after what is queued for the listener.
@@ -412,4 +428,13 @@ func (s *Session) end(id ID, o *sent, out Outcome) {
 	s.link.drop(id) // an answer may come before the whole body was sent
 	s.window.release(o.size)
 	o.done(out)
+	s.mu.Lock()
+	last := s.last
+	if len(s.open) > 0 {
+		last = nil
+	}
+	s.mu.Unlock()
+	if last != nil {
+		s.link.shut(last.Code, last.Reason)
+	}
 }
