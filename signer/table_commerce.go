@@ -28,6 +28,7 @@ func commerceProviders() []Provider {
 				Event:     []string{"json:description"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"X-Hmac-Signature": "hmac-sha256-hex=*"}},
+				Evidence:  "published, sdk @easypost/api@8.9.0",
 			}},
 		},
 		{
@@ -39,6 +40,7 @@ func commerceProviders() []Provider {
 				Signature: Signature{From: "header:Saleor-Signature"},
 				JWT:       &JWT{Algorithms: []string{"RS256"}, Detached: "{body}", Unencoded: true},
 				Event:     []string{"header:Saleor-Event"},
+				Evidence:  "sdk @saleor/app-sdk@1.15.0",
 				Notes:     []string{"the keys are at /.well-known/jwks.json of your own instance"},
 			}},
 		},
@@ -51,11 +53,13 @@ func commerceProviders() []Provider {
 				Signature: Signature{From: "header:X-Shopify-Hmac-Sha256", Encoding: "base64"},
 				Event:     []string{"header:X-Shopify-Topic"},
 				Delivery:  []string{"header:X-Shopify-Webhook-Id"},
+				Evidence:  "sdk @shopify/shopify-api@13.1.0",
 			}, {
 				ID: "shopify-events", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:shopify-hmac-sha256", Encoding: "base64"},
 				Event:     []string{"header:shopify-topic"},
 				Delivery:  []string{"header:shopify-webhook-id"},
+				Evidence:  "sdk @shopify/shopify-api@13.1.0",
 			}},
 		},
 		{
@@ -77,6 +81,7 @@ func commerceProviders() []Provider {
 				Key:       KeyRule{Public: true},
 				Signature: Signature{From: "body:"},
 				JWT:       &JWT{Algorithms: []string{"RS256"}, InBody: true},
+				Evidence:  "sdk @wix/sdk@1.21.16",
 				Notes:     []string{"the whole body is the token"},
 			}},
 		},

@@ -14,6 +14,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:ts"},
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:notification_id", "json:event_id"},
+				Evidence:  "published, sdk @paddle/paddle-node-sdk@3.10.0",
 				Notes:     []string{"other receivers of Paddle allow 5 s only"},
 			}},
 		},
@@ -27,6 +28,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:data.attributes.type"},
 				Delivery:  []string{"json:data.id"},
+				Evidence:  "sdk paymongo-node@10.17.0",
 			}, {
 				ID: "paymongo-test", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
@@ -35,6 +37,7 @@ func paymentProvidersB() []Provider {
 				Event:     []string{"json:data.attributes.type"},
 				Delivery:  []string{"json:data.id"},
 				Detect:    &Match{Header: map[string]string{"Paymongo-Signature": "t=*"}, JSON: map[string]string{"/data/attributes/livemode": "false"}},
+				Evidence:  "sdk paymongo-node@10.17.0",
 			}},
 		},
 		{
@@ -47,6 +50,7 @@ func paymentProvidersB() []Provider {
 				Event:     []string{"json:code"},
 				Delivery:  []string{"json:data.reference", "json:data.orderCode"},
 				Detect:    &Match{JSON: map[string]string{"/data/orderCode": "", "/signature": ""}},
+				Evidence:  "sdk @payos/node@2.0.5",
 			}},
 		},
 		{
@@ -84,6 +88,7 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Pingplusplus-Signature", Encoding: "base64"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -97,6 +102,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @polar-sh/sdk@0.49.0",
 				Notes:     []string{"the secret is used as text, not decoded"},
 			}},
 		},
@@ -111,6 +117,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @portone/server-sdk@0.19.0",
 			}},
 		},
 		{
@@ -122,6 +129,7 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Razorpay-Signature"},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"header:x-razorpay-event-id"},
+				Evidence:  "published, sdk razorpay@2.9.8",
 			}},
 		},
 		{
@@ -134,6 +142,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
 				Event:     []string{"json:object_type+json:event_type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -158,6 +167,7 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Schematic-Webhook-Signature"},
 				Timestamp: &Timestamp{From: "header:X-Schematic-Webhook-Timestamp"},
 				Event:     []string{"json:action"},
+				Evidence:  "sdk @schematichq/schematic-typescript-node@1.6.2",
 			}},
 		},
 		{
@@ -170,6 +180,7 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:x-square-hmacsha256-signature", Encoding: "base64"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:event_id"},
+				Evidence:  "published, sdk square@46.0.0",
 			}},
 		},
 		{
@@ -183,6 +194,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk stripe@23.1.0",
 				Notes:     []string{"whsec_ is part of the key: it is not decoded"},
 			}},
 		},
@@ -209,6 +221,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @whop/sdk@0.0.42",
 			}},
 		},
 		{
@@ -219,6 +232,7 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:X-GCS-Signature", Encoding: "base64"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk onlinepayments-sdk-nodejs@6.2.0",
 			}},
 		},
 	}
