@@ -489,7 +489,9 @@ func TestWindowHoldsDeliveriesBack(t *testing.T) {
 		}
 		cancel()
 		entered := make(chan error, 2)
-		go func() { entered <- ses.Deliver(context.Background(), webhook(make([]byte, 2<<20)), nil, func(Outcome) {}) }()
+		go func() {
+			entered <- ses.Deliver(context.Background(), webhook(make([]byte, 2<<20)), nil, func(Outcome) {})
+		}()
 		synctest.Wait()
 		close(gate)
 		if err := <-entered; err != nil { // larger than the window: it passes alone
