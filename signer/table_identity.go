@@ -178,7 +178,6 @@ func identityProviders() []Provider {
 		{
 			ID: "supabase", Name: "Supabase auth hooks",
 			Docs:     "https://supabase.com/docs/guides/auth/auth-hooks",
-			Deadline: 5,
 			Blocking: true,
 			Schemes: []Scheme{{
 				ID: "supabase-auth-hooks", Algorithm: HMACSHA256,
