@@ -24,7 +24,9 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"x-signature-v2": "t=*"}},
 				Evidence:  "sdk @authsignal/node@2.21.0",
+				Notes:     []string{"the SDK takes the value of the header: its name is not confirmed"},
 			}},
 		},
 		{
