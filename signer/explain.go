@@ -55,9 +55,6 @@ type Diagnosis struct {
 	Verdict  Verdict  `json:"verdict"`
 }
 
-// Others are keys that [Explain] tries beside those given to the scheme: the user's other secrets, by name.
-type Others []Key
-
 // Explain verifies a message and, when it is not valid, tries a bounded set of known causes. It never changes what a verdict is; others
 // are further secrets of the user's that may have been meant.
 func Explain(ctx context.Context, s *Scheme, req *Request, keys []Key, at time.Time, opts Options, others ...Key) Diagnosis {

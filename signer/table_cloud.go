@@ -115,8 +115,7 @@ func cloudProviders() []Provider {
 		},
 		{
 			ID: "google-pubsub", Name: "Google Pub/Sub push",
-			Docs:     "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
-			Deadline: 10,
+			Docs: "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
 			Schemes: []Scheme{{
 				ID: "google-pubsub", Algorithm: JWS,
 				Key:       KeyRule{Public: true, URL: "https://www.googleapis.com/oauth2/v3/certs"},

@@ -17,8 +17,7 @@ func codeProviders() []Provider {
 		},
 		{
 			ID: "bitbucket", Name: "Bitbucket",
-			Docs:     "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
-			Deadline: 10,
+			Docs: "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
 			Schemes: []Scheme{{
 				ID: "bitbucket-cloud", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha256="},

@@ -5,8 +5,7 @@ func commerceProviders() []Provider {
 	return []Provider{
 		{
 			ID: "bigcommerce", Name: "BigCommerce",
-			Docs:     "https://developer.bigcommerce.com/docs/integrations/webhooks",
-			Deadline: 10,
+			Docs: "https://developer.bigcommerce.com/docs/integrations/webhooks",
 			Schemes: []Scheme{{
 				ID: "bigcommerce", Algorithm: HMACSHA256,
 				Content:   "{id}.{timestamp}.{body}",
@@ -19,8 +18,7 @@ func commerceProviders() []Provider {
 		},
 		{
 			ID: "easypost", Name: "EasyPost",
-			Docs:     "https://docs.easypost.com/docs/webhooks",
-			Deadline: 7,
+			Docs: "https://docs.easypost.com/docs/webhooks",
 			Schemes: []Scheme{{
 				ID: "easypost", Algorithm: HMACSHA256,
 				Key:       KeyRule{Transform: "nfkd"},

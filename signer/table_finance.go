@@ -19,8 +19,7 @@ func financeProviders() []Provider {
 		},
 		{
 			ID: "intuit", Name: "Intuit QuickBooks",
-			Docs:     "https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks",
-			Deadline: 3,
+			Docs: "https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks",
 			Schemes: []Scheme{{
 				ID: "intuit", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:intuit-signature", Encoding: "base64"},
@@ -55,8 +54,7 @@ func financeProviders() []Provider {
 		},
 		{
 			ID: "plaid", Name: "Plaid",
-			Docs:     "https://plaid.com/docs/api/webhooks/webhook-verification/",
-			Deadline: 10,
+			Docs: "https://plaid.com/docs/api/webhooks/webhook-verification/",
 			Schemes: []Scheme{{
 				ID: "plaid", Algorithm: JWS,
 				Key:       KeyRule{Public: true},

@@ -24,7 +24,9 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"x-signature-v2": "t=*"}},
 				Evidence:  "sdk @authsignal/node@2.21.0",
+				Notes:     []string{"the SDK takes the value of the header: its name is not confirmed"},
 			}},
 		},
 		{
@@ -178,7 +180,6 @@ func identityProviders() []Provider {
 		{
 			ID: "supabase", Name: "Supabase auth hooks",
 			Docs:     "https://supabase.com/docs/guides/auth/auth-hooks",
-			Deadline: 5,
 			Blocking: true,
 			Schemes: []Scheme{{
 				ID: "supabase-auth-hooks", Algorithm: HMACSHA256,

@@ -238,16 +238,5 @@ func messagingProvidersA() []Provider {
 				Notes:     []string{"legacy"},
 			}},
 		},
-		{
-			ID: "pusher", Name: "Pusher",
-			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
-			Schemes: []Scheme{{
-				ID: "pusher", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Pusher-Signature"},
-				Event:     []string{"json:events[0].name"},
-				Delivery:  []string{"json:time_ms"},
-				Evidence:  "published, sdk pusher@5.3.4",
-			}},
-		},
 	}
 }

@@ -33,8 +33,7 @@ func paymentProvidersA() []Provider {
 		},
 		{
 			ID: "braintree", Name: "Braintree",
-			Docs:     "https://developer.paypal.com/braintree/docs/guides/webhooks/parse/",
-			Deadline: 30,
+			Docs: "https://developer.paypal.com/braintree/docs/guides/webhooks/parse/",
 			Schemes: []Scheme{{
 				ID: "braintree", Algorithm: HMACSHA1,
 				Content:   "{form:bt_payload}",
@@ -205,8 +204,7 @@ func paymentProvidersA() []Provider {
 		},
 		{
 			ID: "mercado-pago", Name: "Mercado Pago",
-			Docs:     "https://www.mercadopago.com/developers/en/docs/your-integrations/notifications/webhooks",
-			Deadline: 22,
+			Docs: "https://www.mercadopago.com/developers/en/docs/your-integrations/notifications/webhooks",
 			Schemes: []Scheme{{
 				ID: "mercado-pago", Algorithm: HMACSHA256,
 				Content:   "id:{query:data.id};request-id:{header:x-request-id};ts:{timestamp};",

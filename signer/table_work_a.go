@@ -23,9 +23,8 @@ func workProvidersA() []Provider {
 		},
 		{
 			ID: "asana", Name: "Asana",
-			Docs:     "https://developers.asana.com/docs/webhooks-guide",
-			Deadline: 10,
-			Redact:   []string{"header:X-Hook-Secret"},
+			Docs:   "https://developers.asana.com/docs/webhooks-guide",
+			Redact: []string{"header:X-Hook-Secret"},
 			Schemes: []Scheme{{
 				ID: "asana", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hook-Signature"},
@@ -53,8 +52,7 @@ func workProvidersA() []Provider {
 		},
 		{
 			ID: "box", Name: "Box",
-			Docs:     "https://developer.box.com/guides/webhooks/v2/signatures-v2/",
-			Deadline: 30,
+			Docs: "https://developer.box.com/guides/webhooks/v2/signatures-v2/",
 			Schemes: []Scheme{{
 				ID: "box", Algorithm: HMACSHA256,
 				Content:   "{body}{timestamp}",
@@ -219,8 +217,7 @@ func workProvidersA() []Provider {
 		},
 		{
 			ID: "hubspot", Name: "HubSpot",
-			Docs:     "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
-			Deadline: 5,
+			Docs: "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
 			Schemes: []Scheme{{
 				ID: "hubspot-v3", Algorithm: HMACSHA256,
 				Content:   "{method}{url}{body}{timestamp}",
