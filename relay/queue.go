@@ -107,6 +107,10 @@ func (h *hub) offer(ctx context.Context, ses *tunnel.Session, after uint64) (las
 // Seq is the item's place in the queue.
 func (it *Item) Seq() uint64 { return it.Delivery.Seq }
 
+// next is the number of the item's next attempt. One that was open when the
+// item was stored, and of which nothing was heard since, counts.
+func (it *Item) next() int { return max(it.Attempts, it.Delivery.Attempt) + 1 }
+
 func (h *hub) leased(id tunnel.ID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -130,7 +134,7 @@ func (h *hub) try(ctx context.Context, ses *tunnel.Session, it Item) error {
 		return fmt.Errorf("opening the body of %s: %w", it.Delivery.ID, err)
 	}
 	d := it.Delivery
-	d.Attempt = it.Attempts + 1
+	d.Attempt = it.next()
 	l := &lease{item: it, attempt: d.Attempt, session: ses}
 	h.mu.Lock()
 	if h.leases == nil {
@@ -200,8 +204,7 @@ func (h *hub) ended(id tunnel.ID, o tunnel.Outcome) {
 	}
 	h.unsaid = append(h.unsaid, out)
 	if !h.settling {
-		h.settling = true
-		h.s.work.Go(h.settle)
+		h.settling = h.s.spawn(h.settle)
 	}
 }
 
@@ -284,10 +287,11 @@ func (h *hub) settle() {
 		fenced := h.write(epoch, list)
 		h.mu.Lock()
 		said := make(map[*tunnel.Session][]tunnel.Settlement)
-		voided := false
+		var rest []outcome // not to be offered again at once
 		for _, o := range batch {
-			voided = voided || o.voided
-			if h.leases[o.say.ID] == o.lease {
+			if o.voided && o.lease.session != nil && !o.lease.session.Paused() {
+				rest = append(rest, o)
+			} else if h.leases[o.say.ID] == o.lease {
 				delete(h.leases, o.say.ID)
 			}
 			if ses := o.lease.session; ses != nil && !fenced {
@@ -299,8 +303,13 @@ func (h *hub) settle() {
 			ses.Settled(list...)
 		}
 		h.s.metrics.settled(list)
-		if voided { // not at once again: when there is no pause, it would spin
-			h.s.later(unreachableAgain, func() { h.poke(wakeAll) })
+		if len(rest) > 0 {
+			h.s.later(unreachableAgain, func() {
+				for _, o := range rest {
+					h.unlease(o.say.ID, o.lease)
+				}
+				h.poke(wakeAll)
+			})
 		}
 		h.poke(wakeAll)
 		h.letGo()

@@ -46,6 +46,10 @@ type Session struct {
 	paused bool
 	leave  bool        // goaway was sent
 	last   *CloseError // say it when nothing is open any more
+
+	// Of pauses and resumptions; only dispatch uses them.
+	changes int
+	since   time.Time
 }
 
 // sent is a delivery under way.
@@ -207,6 +211,9 @@ func (s *Session) Open() int {
 
 // Settled tells the listener what became of its attempts.
 func (s *Session) Settled(list ...Settlement) {
+	for i := range list {
+		list[i].Reason = list[i].Reason[:min(len(list[i].Reason), maxDetail)]
+	}
 	for len(list) > 0 {
 		n := min(len(list), 256)
 		s.link.send(&settledFrame{list[:n]})
@@ -228,7 +235,10 @@ func (s *Session) Cancel(id ID, after time.Duration) {
 func (s *Session) Notice(text string) { s.link.send(&Notice{text[:min(len(text), maxDetail)]}) }
 
 // Gap tells the listener that deliveries were deleted unanswered.
-func (s *Session) Gap(g Gap) { s.link.send(&g) }
+func (s *Session) Gap(g Gap) {
+	g.Reason = g.Reason[:min(len(g.Reason), maxDetail)]
+	s.link.send(&g)
+}
 
 // GoAway tells the listener that the relay stops and when to redial; nothing
 // more is delivered. Close ends the session when what is under way is done.
@@ -321,19 +331,27 @@ func (s *Session) dispatch(t frameType, payload []byte) error {
 		if err := decodeFrame(&f, payload); err != nil {
 			return err
 		}
-		s.setPaused(true, f.reason)
-		return nil
+		return s.setPaused(true, f.reason)
 	case typeResume:
 		if err := decodeFrame(resumeFrame{}, payload); err != nil {
 			return err
 		}
-		s.setPaused(false, "")
-		return nil
+		return s.setPaused(false, "")
 	}
 	return violation("frame 0x%02x is not for a relay", byte(t))
 }
 
-func (s *Session) setPaused(paused bool, reason string) {
+// maxChanges is how often a listener may pause or resume within ten seconds:
+// each time the relay looks through its queue.
+const maxChanges = 64
+
+func (s *Session) setPaused(paused bool, reason string) error {
+	if now := time.Now(); now.Sub(s.since) > 10*time.Second {
+		s.since, s.changes = now, 0
+	}
+	if s.changes++; s.changes > maxChanges {
+		return violation("more than %d pauses in ten seconds", maxChanges)
+	}
 	s.mu.Lock()
 	s.paused = paused
 	s.mu.Unlock()
@@ -343,6 +361,7 @@ func (s *Session) setPaused(paused bool, reason string) {
 	if !paused && s.opts.Resumed != nil {
 		s.opts.Resumed()
 	}
+	return nil
 }
 
 // find is the open attempt that a frame speaks of: only what this session was
