@@ -133,6 +133,14 @@ func (l *link) send(f frame) {
 	l.sent(over)
 }
 
+// sendFirst queues a frame before all others. Only before write.
+func (l *link) sendFirst(f frame) {
+	l.mu.Lock()
+	l.out = append(appendFrame(nil, f), l.out...)
+	l.mu.Unlock()
+	l.poke()
+}
+
 // sendWith queues a frame and the long body that belongs to it.
 func (l *link) sendWith(f frame, b *bulk) {
 	l.mu.Lock()
