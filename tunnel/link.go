@@ -38,11 +38,11 @@ type link struct {
 	rtt     atomic.Int64
 	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
 
-	limit int64 // of bytes that wait to be written; 0: none. Set before use
-
 	mu      sync.Mutex
 	out     []byte        // whole frames, in order
 	bulk    []*bulk       // bodies in pieces, in turn
+	answers int           // in out, and bulk ones whose last piece is not taken
+	inline  int           // of answers: those in out
 	pong    *pongFrame    // only the latest: a flood of pings costs nothing
 	closing *CloseError   // say it when out is empty, then end
 	wake    chan struct{} // there is something to write
@@ -56,6 +56,8 @@ type bulk struct {
 	src  Body
 	off  int64
 	size int64
+	// answer: it belongs to a result, and counts in link.answers.
+	answer bool
 	// failed is called when src cannot be read; nil when it cannot happen.
 	failed func(error)
 }
@@ -128,9 +130,8 @@ func (l *link) poke() {
 func (l *link) send(f frame) {
 	l.mu.Lock()
 	l.out = appendFrame(l.out, f)
-	over := l.overfull()
 	l.mu.Unlock()
-	l.sent(over)
+	l.poke()
 }
 
 // sendFirst queues a frame before all others. Only before write.
@@ -146,34 +147,31 @@ func (l *link) sendWith(f frame, b *bulk) {
 	l.mu.Lock()
 	l.out = appendFrame(l.out, f)
 	l.bulk = append(l.bulk, b)
-	over := l.overfull()
 	l.mu.Unlock()
-	l.sent(over)
-}
-
-// overfull tells whether more waits than the limit. Guarded by mu.
-func (l *link) overfull() bool {
-	if l.limit == 0 {
-		return false
-	}
-	n := int64(len(l.out))
-	for _, b := range l.bulk {
-		n += b.size - b.off
-	}
-	return n > l.limit
-}
-
-// sent wakes the writer, or ends a link whose other side does not read.
-func (l *link) sent(over bool) {
-	if over {
-		l.cancel(errUnread)
-		return
-	}
 	l.poke()
 }
 
-// errUnread ends a link on which the other side sends and does not read.
-var errUnread = errors.New("the other side does not read")
+// sendAnswer is send or, where b is not nil, sendWith for an answer.
+func (l *link) sendAnswer(f frame, b *bulk) {
+	l.mu.Lock()
+	l.out = appendFrame(l.out, f)
+	l.answers++
+	if b == nil {
+		l.inline++
+	} else {
+		b.answer = true
+		l.bulk = append(l.bulk, b)
+	}
+	l.mu.Unlock()
+	l.poke()
+}
+
+// unsent counts the answers that the other side cannot have read yet.
+func (l *link) unsent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answers
+}
 
 // drop takes a body out of the line. It tells whether pieces were left.
 func (l *link) drop(id ID) bool {
@@ -233,6 +231,8 @@ func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseErro
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	batch, l.out = l.out, spare
+	l.answers -= l.inline
+	l.inline = 0
 	if l.pong != nil {
 		batch = appendFrame(batch, l.pong)
 		l.pong = nil
@@ -243,6 +243,8 @@ func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseErro
 		l.bulk = l.bulk[:len(l.bulk)-1]
 		if piece.off+pieceSize < piece.size {
 			l.bulk = append(l.bulk, piece)
+		} else if piece.answer {
+			l.answers--
 		}
 	}
 	return batch, piece, l.closing
