@@ -103,31 +103,12 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 	if ans, ok := s.handshake(&ep, d, held); ok {
 		return ans
 	}
-	use := ep.MaxUses > 0 && r.Method != http.MethodHead && r.Method != http.MethodOptions
-	if use {
-		left, err := s.store.Use(ctx, h.id, 1, d.ReceivedAt)
-		if errors.Is(err, ErrUsedUp) {
-			return refuse(problemGone(UsedUp))
-		}
-		if err != nil {
-			s.log.Error("use not counted", "endpoint", h.label(), "err", err)
-			return refuse(problemStorage(retrySoon))
-		}
-		h.counted(left)
-	}
 	holder := s.bus.Holder(h.id)
 	if holder == nil {
 		holder = h
 	}
-	ans := holder.Deliver(ctx, Webhook{Delivery: d, Body: held, Hold: held.hold, Release: held.release})
-	if use && ans.Refusal != nil {
-		if left, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
-			h.counted(left)
-		}
-	} else if use {
-		h.intakeClosed()
-	}
-	return ans
+	use := r.Method != http.MethodHead && r.Method != http.MethodOptions
+	return holder.Deliver(ctx, Webhook{Delivery: d, Use: use, Body: held, Hold: held.hold, Release: held.release})
 }
 
 // find looks up the endpoint and says why it cannot receive.

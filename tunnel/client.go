@@ -222,6 +222,7 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 	close(over)
 	<-written
 	<-minded
+	abort(conn)
 	return welcomed, err
 }
 

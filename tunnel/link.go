@@ -311,6 +311,9 @@ func (l *link) read(dispatch func(t frameType, payload []byte) error) error {
 			if cause := context.Cause(l.ctx); cause != nil {
 				return cause
 			}
+			if closeCode(err) == CloseProtocol {
+				return l.refuse(err)
+			}
 			l.fail(err)
 			return err
 		}
@@ -321,21 +324,26 @@ func (l *link) read(dispatch func(t frameType, payload []byte) error) error {
 				err = l.control(t, payload, dispatch)
 			}
 			if err != nil {
-				var ce *CloseError
-				if !errors.As(err, &ce) {
-					ce = &CloseError{CloseProtocol, err.Error()}
-				}
-				l.shut(ce.Code, ce.Reason)
-				select { // the writer says it and ends the link, unless it is stuck
-				case <-l.ctx.Done():
-				case <-time.After(2 * closeWithin):
-					l.fail(ce)
-				}
-				return ce
+				return l.refuse(err)
 			}
 			msg = rest
 		}
 	}
+}
+
+// refuse tells the other side that it broke the protocol, and ends the link.
+func (l *link) refuse(err error) error {
+	var ce *CloseError
+	if !errors.As(err, &ce) {
+		ce = &CloseError{CloseProtocol, err.Error()}
+	}
+	l.shut(ce.Code, ce.Reason)
+	select { // the writer says it and ends the link, unless it is stuck
+	case <-l.ctx.Done():
+	case <-time.After(2 * closeWithin):
+		l.fail(ce)
+	}
+	return ce
 }
 
 // control handles the frames that both sides treat alike.

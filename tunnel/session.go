@@ -116,6 +116,7 @@ func (s *Session) Run() error {
 	err := s.link.read(s.dispatch)
 	s.link.fail(err)
 	<-written
+	abort(s.link.conn)
 	s.lose()
 	return err
 }
