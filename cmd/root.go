@@ -47,7 +47,8 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetVersionTemplate("hook {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		newListen(env), newRelay(env), newEndpoint(env), newQueue(env), newDemo(env), newVersion(env),
+		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
+		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
 	)
 	return root
 }
