@@ -235,6 +235,7 @@ func (w *wireHead) put(f *Flow) {
 	f.Provider, f.Event, f.DeliveryID, f.Tags, f.Redacted = w.Provider, w.Event, w.DeliveryID, w.Tags, w.Redacted
 	if v := w.Verdict; v != nil {
 		f.Verdict = Verdict(*v)
+		f.Verdict.SignedAt = stamp(v.SignedAt)
 	}
 }
 
@@ -276,11 +277,12 @@ func (w *wireSettled) settled() *Settled {
 		return nil
 	}
 	s := Settled(*w)
+	s.At, s.NextAt = stamp(s.At), stamp(s.NextAt)
 	return &s
 }
 
 func (w *wireAttempt) attempt() (Attempt, error) {
-	a := Attempt{Number: w.Number, StartedAt: w.StartedAt, Target: w.Target, Took: time.Duration(w.TookNs), Settled: w.Settled.settled()}
+	a := Attempt{Number: w.Number, StartedAt: stamp(w.StartedAt), Target: w.Target, Took: time.Duration(w.TookNs), Settled: w.Settled.settled()}
 	if r := w.Result; r != nil {
 		h, err := r.Header.header()
 		if err != nil {
@@ -330,9 +332,9 @@ func (w *wireFlow) flow() (*Flow, error) {
 	}
 	e := exactStrings(w.Exact)
 	f := &Flow{
-		At: w.At, Replay: w.Replay, BodySize: w.BodySize, BodyHash: w.BodyHash, Marked: w.Marked, Note: e.get("note", w.Note),
+		At: stamp(w.At), Replay: w.Replay, BodySize: w.BodySize, BodyHash: w.BodyHash, Marked: w.Marked, Note: e.get("note", w.Note),
 		Delivery: tunnel.Delivery{
-			ID: w.ID, Seq: w.Seq, Attempt: w.Attempt, ReceivedAt: w.ReceivedAt, Budget: time.Duration(w.BudgetNs), Method: e.get("method", w.Method),
+			ID: w.ID, Seq: w.Seq, Attempt: w.Attempt, ReceivedAt: stamp(w.ReceivedAt), Budget: time.Duration(w.BudgetNs), Method: e.get("method", w.Method),
 			Target: e.get("target", w.Target), Prefix: e.get("prefix", w.Prefix), URL: e.get("url", w.URL), Host: e.get("host", w.Host),
 			Remote: e.get("remote", w.Remote), Header: h, Body: w.bytes(),
 		},
