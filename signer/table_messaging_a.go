@@ -167,7 +167,7 @@ func messagingProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "livekit", Algorithm: JWS,
 				Signature: Signature{From: "header:Authorization"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer ", ""}, Issuer: []string{"param:api_key"}, BodyHash: "sha256", HashForm: "base64", Expires: true},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"", "Bearer "}, Issuer: []string{"param:api_key"}, BodyHash: "sha256", HashForm: "base64", Expires: true, Leeway: 10},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "eyJ*"}, JSON: map[string]string{"/createdAt": "", "/event": ""}},

@@ -10,11 +10,11 @@ func paymentProvidersB() []Provider {
 				ID: "paddle-billing", Algorithm: HMACSHA256,
 				Content:   "{timestamp}:{body}",
 				Signature: Signature{From: "header:Paddle-Signature", Format: "pairs", Separator: ";", Field: "h1"},
-				Timestamp: &Timestamp{From: "field:ts"},
+				Timestamp: &Timestamp{From: "field:ts", Window: 5},
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:notification_id", "json:event_id"},
 				Evidence:  "published, sdk @paddle/paddle-node-sdk@3.10.0",
-				Notes:     []string{"other receivers of Paddle allow 5 s only"},
+				Notes:     []string{"its SDKs allow 5 s; widen the window where the clock of the receiver is not exact"},
 			}},
 		},
 		{

@@ -146,7 +146,7 @@ func coverage(s *Scheme, contents []*template) []string {
 		return s.JWT.covers()
 	}
 	out := contents[0].covers()
-	if s.Timestamp != nil && s.Timestamp.From[:4] == "json" && !slices.Contains(out, "timestamp") {
+	if s.Timestamp != nil && strings.HasPrefix(s.Timestamp.From, "json:") && !slices.Contains(out, "timestamp") {
 		out = append(out, "timestamp")
 	}
 	if s.BodyHash != nil && !slices.Contains(out, "body") {
