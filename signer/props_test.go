@@ -91,6 +91,8 @@ func sampleRequest(s *signer.Scheme) *signer.Request {
 		form(`json={"event":{"event_type":"x"}}`)
 	case s.ID == "microsoft-graph":
 		req.Body = []byte(`{"value":[{"changeType":"updated"}]}`)
+	case s.ID == "opennode":
+		form("id=c1&status=paid")
 	case s.ID == "mercado-pago":
 		req.URL = "https://app.example.test/in?data.id=1"
 		req.Header.Set("X-Request-Id", "r1")

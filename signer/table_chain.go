@@ -68,6 +68,16 @@ func chainProviders() []Provider {
 			}},
 		},
 		{
+			ID: "lightspark", Name: "Lightspark",
+			Docs: "https://docs.lightspark.com/lightspark-sdk/webhooks",
+			Schemes: []Scheme{{
+				ID: "lightspark", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:Lightspark-Signature"},
+				Event:     []string{"json:event_type"},
+				Delivery:  []string{"json:event_id"},
+			}},
+		},
+		{
 			ID: "moralis", Name: "Moralis Streams",
 			Docs: "https://docs.moralis.com/streams/webhooks/security",
 			Schemes: []Scheme{{
@@ -77,6 +87,19 @@ func chainProviders() []Provider {
 				Event:     []string{"json:tag"},
 				Delivery:  []string{"json:block.hash+json:streamId"},
 				Detect:    &Match{Header: map[string]string{"x-signature": "0x*"}},
+			}},
+		},
+		{
+			ID: "opennode", Name: "OpenNode",
+			Docs: "https://developers.opennode.com/docs/charge-webhooks",
+			Schemes: []Scheme{{
+				ID: "opennode", Algorithm: HMACSHA256,
+				Content:   "{form:id}",
+				Signature: Signature{From: "form:hashed_order"},
+				Event:     []string{"form:status"},
+				Delivery:  []string{"form:id"},
+				Detect:    &Match{Form: map[string]string{"hashed_order": "", "id": ""}},
+				Notes:     []string{"only the id is signed, not the rest"},
 			}},
 		},
 		{

@@ -133,6 +133,19 @@ func messagingProvidersA() []Provider {
 			}},
 		},
 		{
+			ID: "linq", Name: "Linq",
+			Docs: "https://docs.linqapp.com/",
+			Schemes: []Scheme{{
+				ID: "linq", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:event_type"},
+			}},
+		},
+		{
 			ID: "livekit", Name: "LiveKit",
 			Docs: "https://docs.livekit.io/home/server/webhooks/",
 			Schemes: []Scheme{{

@@ -47,6 +47,19 @@ func messagingProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "surge", Name: "Surge",
+			Docs: "https://docs.surge.app/documentation/webhooks",
+			Schemes: []Scheme{{
+				ID: "surge", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:type"},
+			}},
+		},
+		{
 			ID: "telegram", Name: "Telegram",
 			Docs:   "https://core.telegram.org/bots/api#setwebhook",
 			Redact: []string{"header:X-Telegram-Bot-Api-Secret-Token"},

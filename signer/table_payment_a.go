@@ -219,5 +219,28 @@ func paymentProvidersA() []Provider {
 				Delivery:  []string{"json:id"},
 			}},
 		},
+		{
+			ID: "mollie", Name: "Mollie",
+			Docs:     "https://docs.mollie.com/reference/webhooks-new",
+			Deadline: 15,
+			Schemes: []Scheme{{
+				ID: "mollie", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Mollie-Signature", Prefix: "sha256=", Optional: true, Repeats: true},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
+		{
+			ID: "orb", Name: "Orb",
+			Docs: "https://docs.withorb.com/integrations-and-exports/webhooks",
+			Schemes: []Scheme{{
+				ID: "orb", Algorithm: HMACSHA256,
+				Content:   "v1:{timestamp}:{body}",
+				Signature: Signature{From: "header:X-Orb-Signature", Format: "pairs", Separator: " ", Field: "v1"},
+				Timestamp: &Timestamp{From: "header:X-Orb-Timestamp", Unit: "rfc3339"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+			}},
+		},
 	}
 }

@@ -4,29 +4,6 @@ package signer
 func paymentProvidersB() []Provider {
 	return []Provider{
 		{
-			ID: "mollie", Name: "Mollie",
-			Docs:     "https://docs.mollie.com/reference/webhooks-new",
-			Deadline: 15,
-			Schemes: []Scheme{{
-				ID: "mollie", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Mollie-Signature", Prefix: "sha256=", Optional: true, Repeats: true},
-				Event:     []string{"json:type"},
-				Delivery:  []string{"json:id"},
-			}},
-		},
-		{
-			ID: "orb", Name: "Orb",
-			Docs: "https://docs.withorb.com/integrations-and-exports/webhooks",
-			Schemes: []Scheme{{
-				ID: "orb", Algorithm: HMACSHA256,
-				Content:   "v1:{timestamp}:{body}",
-				Signature: Signature{From: "header:X-Orb-Signature", Format: "pairs", Separator: " ", Field: "v1"},
-				Timestamp: &Timestamp{From: "header:X-Orb-Timestamp", Unit: "rfc3339"},
-				Event:     []string{"json:type"},
-				Delivery:  []string{"json:id"},
-			}},
-		},
-		{
 			ID: "paddle", Name: "Paddle Billing",
 			Docs:     "https://developer.paddle.com/webhooks/signature-verification",
 			Deadline: 5,
@@ -84,6 +61,17 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:x-paystack-signature"},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:data.id"},
+			}},
+		},
+		{
+			ID: "pingpp", Name: "Ping++",
+			Docs: "https://www.pingxx.com/docs/server/webhooks",
+			Schemes: []Scheme{{
+				ID: "pingpp", Algorithm: RSASHA256,
+				Key:       KeyRule{Public: true},
+				Signature: Signature{From: "header:X-Pingplusplus-Signature", Encoding: "base64"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
 			}},
 		},
 		{
@@ -150,6 +138,17 @@ func paymentProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "schematic", Name: "Schematic",
+			Docs: "https://docs.schematichq.com/integrations/webhooks",
+			Schemes: []Scheme{{
+				ID: "schematic", Algorithm: HMACSHA256,
+				Content:   "{body}+{timestamp}",
+				Signature: Signature{From: "header:X-Schematic-Webhook-Signature"},
+				Timestamp: &Timestamp{From: "header:X-Schematic-Webhook-Timestamp"},
+				Event:     []string{"json:action"},
+			}},
+		},
+		{
 			ID: "square", Name: "Square",
 			Docs:     "https://developer.squareup.com/docs/webhooks/step3validate",
 			Deadline: 10,
@@ -198,6 +197,16 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+			}},
+		},
+		{
+			ID: "worldline", Name: "Worldline",
+			Docs: "https://docs.direct.worldline-solutions.com/en/integration/api-developer-guide/webhooks",
+			Schemes: []Scheme{{
+				ID: "worldline", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-GCS-Signature", Encoding: "base64"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
 			}},
 		},
 	}

@@ -202,6 +202,15 @@ func workProvidersA() []Provider {
 			}},
 		},
 		{
+			ID: "hocuspocus", Name: "Hocuspocus",
+			Docs: "https://tiptap.dev/docs/hocuspocus/server/extensions/webhook",
+			Schemes: []Scheme{{
+				ID: "hocuspocus", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Hocuspocus-Signature-256", Prefix: "sha256="},
+				Event:     []string{"json:event"},
+			}},
+		},
+		{
 			ID: "hubspot", Name: "HubSpot",
 			Docs:     "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
 			Deadline: 5,
@@ -228,18 +237,6 @@ func workProvidersA() []Provider {
 				Require:   map[string]string{"header:X-HubSpot-Signature-Version": "v2"},
 				Detect:    &Match{Header: map[string]string{"X-HubSpot-Signature": "", "X-HubSpot-Signature-Version": "v2"}, Absent: []string{"X-HubSpot-Signature-v3"}},
 				Docs:      "https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests",
-			}},
-		},
-		{
-			ID: "inngest", Name: "Inngest",
-			Docs: "https://www.inngest.com/docs/platform/signing-keys",
-			Schemes: []Scheme{{
-				ID: "inngest", Algorithm: HMACSHA256,
-				Key:       KeyRule{Prefix: []string{"signkey-prod-", "signkey-test-", "signkey-branch-"}},
-				Content:   "{body}{timestamp}",
-				Signature: Signature{From: "header:X-Inngest-Signature", Format: "pairs", Separator: "&", Field: "s"},
-				Timestamp: &Timestamp{From: "field:t"},
-				Notes:     []string{"the beginning signkey-prod- is no part of the key"},
 			}},
 		},
 	}

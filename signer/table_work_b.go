@@ -4,6 +4,18 @@ package signer
 func workProvidersB() []Provider {
 	return []Provider{
 		{
+			ID: "inngest", Name: "Inngest",
+			Docs: "https://www.inngest.com/docs/platform/signing-keys",
+			Schemes: []Scheme{{
+				ID: "inngest", Algorithm: HMACSHA256,
+				Key:       KeyRule{Prefix: []string{"signkey-prod-", "signkey-test-", "signkey-branch-"}},
+				Content:   "{body}{timestamp}",
+				Signature: Signature{From: "header:X-Inngest-Signature", Format: "pairs", Separator: "&", Field: "s"},
+				Timestamp: &Timestamp{From: "field:t"},
+				Notes:     []string{"the beginning signkey-prod- is no part of the key"},
+			}},
+		},
+		{
 			ID: "intercom", Name: "Intercom",
 			Docs:     "https://developers.intercom.com/docs/webhooks/webhook-notifications#signed-notifications",
 			Deadline: 5,
