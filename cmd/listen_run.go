@@ -54,6 +54,11 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 	}
 	out := o.newOutput(env)
 	l := &listener{env: env, o: o, api: api, k: k, out: out, target: o.describe(target)}
+	signatures, err := o.signing.newVerification(ctx, env, k.place(), l.Verdict, l.note)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, signatures.Close()) }()
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
@@ -62,7 +67,7 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
 		},
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
-		Handler: stage.Chain(forwarder, stage.Record(l)),
+		Handler: stage.Chain(forwarder, append([]stage.Stage{stage.Record(l)}, signatures.stages...)...),
 		Probe:   forwarder.Probe, Events: l.event, NoRetry: o.noRetry,
 	})
 	return l.run(ctx)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fatih/color"
 
+	"github.com/hookrelay/hook/cmd/stage"
 	"github.com/hookrelay/hook/inspect/safetext"
 	"github.com/hookrelay/hook/tunnel"
 )
@@ -19,6 +20,7 @@ import (
 type output interface {
 	Ready(readyInfo)
 	Begin(d *tunnel.Delivery)
+	Verdict(d *tunnel.Delivery, j *stage.Judgement)
 	End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration)
 	Event(e tunnel.Event)
 	Summary(counts)
@@ -56,6 +58,7 @@ type plainOutput struct {
 	quiet    bool
 	mu       sync.Mutex
 	paint    painter
+	badges   badges
 }
 
 // painter colours, or does not.
@@ -122,6 +125,7 @@ func (p *plainOutput) End(d *tunnel.Delivery, r *tunnel.Result, err error, took 
 	if r != nil && r.Omitted() {
 		line += "  " + p.paint.note.Sprint("answer too large, body left out")
 	}
+	line += p.verdictMark(d)
 	if d.Attempt > 1 {
 		line += p.paint.note.Sprintf("  attempt %d", d.Attempt)
 	}
@@ -218,6 +222,7 @@ type jsonEvent struct {
 	Text    string     `json:"text,omitempty"`
 	Count   int        `json:"count,omitempty"`
 	*counts
+	*verdictEvent
 }
 
 func (j *jsonOutput) write(e jsonEvent) {

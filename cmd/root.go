@@ -48,6 +48,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env), newDemo(env), newVersion(env),
+		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
 	)
 	return root
 }
