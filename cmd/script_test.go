@@ -3,9 +3,12 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"hook": func() { os.Exit(Main()) },
+		"app":  app,
 	})
 }
 
@@ -43,8 +47,44 @@ func TestScript(t *testing.T) {
 			"post":   post,
 			"code":   code,
 			"absent": absent,
+			"setenv": setenv,
 		},
 	})
+}
+
+// app is an application under test: it writes its address to a file, answers
+// every request with a status, and prints a line for each. It ends with the
+// script, or in peace at an interrupt: "exec app FILE STATUS &app&".
+func app() {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		err = os.WriteFile(os.Args[1], []byte(ln.Addr().String()+"\n"), 0o600)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status, _ := strconv.Atoi(os.Args[2])
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt)
+	go func() {
+		<-stop
+		os.Exit(0)
+	}()
+	http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.WriteHeader(status)
+		fmt.Printf("%s %s %s\n", r.Method, r.URL, body)
+	}))
+}
+
+// setenv sets a variable to the first line of a file: "setenv NAME FILE".
+func setenv(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: setenv NAME FILE")
+	}
+	line, _, _ := strings.Cut(ts.ReadFile(args[1]), "\n")
+	ts.Setenv(args[0], line)
 }
 
 // absent fails when one of the texts is in a file, or in what the last command
