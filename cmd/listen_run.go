@@ -152,7 +152,6 @@ type listener struct {
 
 	counter
 	connected bool
-	lostSince time.Time
 	giveUp    context.CancelCauseFunc
 	timer     *time.Timer
 }

@@ -2,8 +2,11 @@ package cmd
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -144,7 +147,7 @@ func (p *plainOutput) Event(e tunnel.Event) {
 		if !e.Was {
 			what = "relay not reached"
 		}
-		p.say(p.paint.bad, "%s: %s; trying again in %s", what, e.Err, formatTook(e.Retry))
+		p.say(p.paint.bad, "%s: %s; trying again in %s", what, plainCause(e.Err), formatTook(e.Retry))
 	case tunnel.PausedEvent:
 		p.say(p.paint.note, "paused: %s; webhooks wait at the relay", e.Reason)
 	case tunnel.ResumedEvent:
@@ -293,6 +296,22 @@ func (j *jsonOutput) Event(e tunnel.Event) {
 }
 
 func (j *jsonOutput) Summary(n counts) { j.write(jsonEvent{Type: "summary", counts: &n}) }
+
+// plainCause is an error of the link without the layers that say nothing to a
+// person.
+func plainCause(err error) string {
+	var ue *url.Error
+	var ne *net.OpError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the relay closed the connection"
+	case errors.As(err, &ne):
+		return ne.Error()
+	case errors.As(err, &ue):
+		return ue.Err.Error()
+	}
+	return err.Error()
+}
 
 // formatBytes is a size for people: 512 B, 1.1 MB.
 func formatBytes(n int64) string {

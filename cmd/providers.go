@@ -1,7 +1,7 @@
 package cmd
 
 import (
-	_ "embed" // the evidence
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,44 +11,6 @@ import (
 
 	"github.com/hookrelay/hook/signer"
 )
-
-// evidenceTable says why a scheme is believed: one line a scheme, with the
-// page that publishes a known answer and the SDK that agreed. A test makes it
-// from the vectors of package signer and compares.
-//
-//go:embed evidence.tsv
-var evidenceTable string
-
-// evidence is what shows that a scheme is right.
-type evidence struct {
-	Published string `json:"published,omitempty"` // where a known answer is published
-	SDK       string `json:"sdk,omitempty"`       // package@version whose run agreed
-}
-
-// String is the evidence in a word or two.
-func (e evidence) String() string {
-	switch {
-	case e.Published != "" && e.SDK != "":
-		return "vector, " + e.SDK
-	case e.Published != "":
-		return "vector"
-	case e.SDK != "":
-		return e.SDK
-	}
-	return "-"
-}
-
-// evidenceOf reads the table.
-func evidenceOf() map[string]evidence {
-	out := map[string]evidence{}
-	for line := range strings.Lines(evidenceTable) {
-		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(parts) == 3 && !strings.HasPrefix(line, "#") {
-			out[parts[0]] = evidence{parts[1], parts[2]}
-		}
-	}
-	return out
-}
 
 func newProviders(env *Env) *cobra.Command {
 	var asJSON bool
@@ -87,11 +49,10 @@ type listedScheme struct {
 	Key       string   `json:"key"` // secret, key-pair
 	Params    []string `json:"params,omitempty"`
 	Docs      string   `json:"docs"`
-	Evidence  evidence `json:"evidence"`
+	Evidence  string   `json:"evidence,omitempty"` // "published", or "sdk PACKAGE@VERSION"
 }
 
 func runProvidersLs(env *Env, search string, asJSON bool) error {
-	found := evidenceOf()
 	list := []listedScheme{}
 	search = strings.ToLower(search)
 	for _, p := range signer.Providers() {
@@ -100,7 +61,7 @@ func runProvidersLs(env *Env, search string, asJSON bool) error {
 			if !strings.Contains(strings.ToLower(p.ID+"\n"+p.Name+"\n"+s.ID), search) {
 				continue
 			}
-			l := listedScheme{p.ID, p.Name, s.ID, s.Algorithm, s.Covers(), "secret", s.Params, p.Docs, found[s.ID]}
+			l := listedScheme{p.ID, p.Name, s.ID, s.Algorithm, s.Covers(), "secret", s.Params, p.Docs, s.Evidence}
 			if keyKind(s) != "" {
 				l.Key = "key-pair"
 			}
@@ -117,13 +78,13 @@ func runProvidersLs(env *Env, search string, asJSON bool) error {
 		return fail(exitFailed, "\"hook providers\" lists all; \"hmac\" is the generic one", "no provider is like %q", search)
 	}
 	w := tabwriter.NewWriter(env.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "PROVIDER\tSCHEME\tALGORITHM\tCOVERS\tEVIDENCE")
+	fmt.Fprintln(w, "PROVIDER\tSCHEME\tALGORITHM\tEVIDENCE\tCOVERS")
 	for _, l := range list {
 		covers := strings.Join(l.Covers, " ")
 		if covers == "" {
 			covers = "-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Provider, l.Scheme, l.Algorithm, covers, l.Evidence)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", l.Provider, l.Scheme, l.Algorithm, strings.TrimPrefix(cmp.Or(l.Evidence, "-"), "sdk "), covers)
 	}
 	return w.Flush()
 }
@@ -178,15 +139,13 @@ func runProvidersShow(env *Env, id string, asJSON bool) error {
 		}
 		line("handshake", "%s: %s", h.Name, who)
 	}
-	found := evidenceOf()
 	for _, s := range t.schemes {
-		line("", "")
-		showScheme(line, s, found[s.ID])
+		showScheme(line, s)
 	}
 	return w.Flush()
 }
 
-func showScheme(line func(name, format string, args ...any), s *signer.Scheme, e evidence) {
+func showScheme(line func(name, format string, args ...any), s *signer.Scheme) {
 	line("scheme", "%s", s.ID)
 	line("algorithm", "%s", s.Algorithm)
 	if s.Signature.From != "" {
@@ -214,8 +173,5 @@ func showScheme(line func(name, format string, args ...any), s *signer.Scheme, e
 	for _, n := range s.Notes {
 		line("note", "%s", n)
 	}
-	line("evidence", "%s", e)
-	if e.Published != "" {
-		line("published", "%s", e.Published)
-	}
+	line("evidence", "%s", cmp.Or(s.Evidence, "none yet"))
 }

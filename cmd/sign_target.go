@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -21,37 +22,42 @@ type signTarget struct {
 // autoProvider stands for whoever sent the message.
 const autoProvider = "auto"
 
-// findTarget finds a provider by its id, or by the id of one of its schemes.
+// findTarget finds a provider by its id or a name people use for it, or by the
+// id of one of its schemes.
 func findTarget(provider, scheme string) (*signTarget, error) {
 	rows := signer.Providers()
+	var row *signer.Provider
+	named := provider
+	if p, ok := signer.FindProvider(provider); ok && provider != "" {
+		row, named = p, ""
+	}
 	for i := range rows {
-		p := &rows[i]
-		var schemes []*signer.Scheme
-		var ids []string
-		for k := range p.Schemes {
-			s := &p.Schemes[k]
-			ids = append(ids, s.ID)
-			if scheme == s.ID || scheme == "" && (provider == p.ID || provider == s.ID) {
-				schemes = append(schemes, s)
+		for k := range rows[i].Schemes {
+			if id := rows[i].Schemes[k].ID; row == nil && (id == named && named != "" || provider == "" && id == scheme) {
+				row = &rows[i]
+				scheme = cmp.Or(scheme, id)
 			}
 		}
-		if provider != "" && provider != p.ID && !slices.Contains(ids, provider) {
-			continue
-		}
-		if len(schemes) > 0 {
-			if provider != p.ID && scheme == "" {
-				schemes = slices.DeleteFunc(schemes, func(s *signer.Scheme) bool { return s.ID != provider })
-			}
-			return &signTarget{p.ID, p.Name, schemes}, nil
-		}
-		if provider != "" {
-			return nil, usage("use "+strings.Join(ids, ", "), "provider %q has no scheme %q", provider, scheme)
+	}
+	switch {
+	case row == nil && provider == "":
+		return nil, usage("\"hook providers\" lists them", "there is no scheme %q", scheme)
+	case row == nil:
+		return nil, unknownProvider(provider, rows)
+	}
+	t := &signTarget{id: row.ID, name: row.Name}
+	var ids []string
+	for k := range row.Schemes {
+		s := &row.Schemes[k]
+		ids = append(ids, s.ID)
+		if scheme == "" || scheme == s.ID {
+			t.schemes = append(t.schemes, s)
 		}
 	}
-	if provider == "" {
-		return nil, usage("\"hook providers ls\" lists them", "there is no scheme %q", scheme)
+	if len(t.schemes) == 0 {
+		return nil, usage("use "+strings.Join(ids, ", "), "provider %q has no scheme %q", row.ID, scheme)
 	}
-	return nil, unknownProvider(provider, rows)
+	return t, nil
 }
 
 // errUnknownProvider is what --batch answers on a line instead of failing.
@@ -176,7 +182,10 @@ func (k *knobs) turned(s *signer.Scheme) (*signer.Scheme, error) {
 		c.Timestamp = &t
 	}
 	set(&c.MessageID, placeOf(k.messageID))
-	return &c, checkScheme(&c)
+	if err := c.Check(); err != nil {
+		return nil, usage("placeholders are like {timestamp}, {id}, {body}, {url}, {method}, {header:NAME}", "%w", err)
+	}
+	return &c, nil
 }
 
 // target finds what PROVIDER, --scheme, --scheme-file and the knobs say.
@@ -236,7 +245,7 @@ func parseScheme(b []byte, scheme string) (*signTarget, error) {
 		if scheme != "" && scheme != s.ID {
 			continue
 		}
-		if err := checkScheme(s); err != nil {
+		if err := s.Check(); err != nil {
 			return nil, err
 		}
 		t.schemes = append(t.schemes, s)
@@ -245,22 +254,6 @@ func parseScheme(b []byte, scheme string) (*signTarget, error) {
 		return nil, fmt.Errorf("it has no scheme %q", scheme)
 	}
 	return t, nil
-}
-
-// checkScheme refuses a scheme that could not be worked with.
-func checkScheme(s *signer.Scheme) error {
-	switch {
-	case s.ID == "" || s.Algorithm == "":
-		return usage("", "a scheme needs an id and an algorithm")
-	case s.Signature.From == "" && s.Hook == "" && s.Algorithm != signer.JWS:
-		return usage("write it as \"signature\": {\"from\": \"header:NAME\"}", "scheme %q does not say where the signature is", s.ID)
-	case s.Algorithm == signer.JWS && s.JWT == nil && s.Hook == "":
-		return usage("", "scheme %q needs a \"jwt\" rule", s.ID)
-	}
-	if _, err := signer.NewVerifier(s, nil, signer.Options{}); err != nil {
-		return usage("placeholders are like {timestamp}, {id}, {body}, {url}, {method}, {header:NAME}", "%w", err)
-	}
-	return nil
 }
 
 // parseParams reads --param NAME=VALUE.

@@ -91,6 +91,8 @@ func sampleRequest(s *signer.Scheme) *signer.Request {
 		form(`json={"event":{"event_type":"x"}}`)
 	case s.ID == "microsoft-graph":
 		req.Body = []byte(`{"value":[{"changeType":"updated"}]}`)
+	case s.ID == "payos":
+		req.Body = []byte(`{"code":"00","data":{"orderCode":123,"amount":3000,"description":"x","desc":null}}`)
 	case s.ID == "opennode":
 		form("id=c1&status=paid")
 	case s.ID == "mercado-pago":
