@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hookrelay/hook/cmd/stage"
 	"github.com/hookrelay/hook/inspect"
 	"github.com/hookrelay/hook/tunnel"
 )
@@ -88,6 +89,20 @@ func (f *flows) change(id tunnel.ID, fn func(*inspect.Flow) *inspect.Flow) {
 	if flow := f.open[id]; flow != nil {
 		f.open[id] = fn(flow)
 	}
+}
+
+// verdict is told by the verify stage before the delivery goes on.
+func (f *flows) verdict(d *tunnel.Delivery, j *stage.Judgement) {
+	f.change(d.ID, func(flow *inspect.Flow) *inspect.Flow {
+		flow = flow.Verified(j.Verdict, j.Diagnosis)
+		if j.Provider != "" && flow.Provider != j.Provider {
+			flow = flow.Identified(j.Provider)
+		}
+		if j.Duplicate {
+			flow = flow.Tagged(inspect.Duplicate)
+		}
+		return flow
+	})
 }
 
 // End implements stage.Recorder.

@@ -38,6 +38,7 @@ type listenOptions struct {
 
 	noHistory bool
 	redact    []string
+	signing   verifyFlags
 
 	output   string
 	json     bool
@@ -95,6 +96,7 @@ same URL comes back next time.`,
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the target's TLS certificate")
 	f.StringVar(&o.cacert, "cacert", "", "certificate authority of the target, PEM file, besides the system's")
 	f.BoolVar(&o.allowTarget, "allow-target", false, "permit link-local and cloud metadata addresses as target")
+	o.signing.flags(c)
 	choiceVar(c, &o.output, "output", "o", "plain", "plain, json or quiet", "plain", "json", "quiet")
 	f.BoolVar(&o.json, "json", false, "same as --output json")
 	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")
@@ -147,6 +149,7 @@ func (o *listenOptions) request(again bool) relay.EndpointRequest {
 	respond, budget := relay.Respond(o.respond), o.budget.Milliseconds()
 	p.Respond, p.BudgetMS, p.RetryFor = &respond, &budget, seconds(o.retryFor)
 	p.MaxAttempts, p.Ordered = &o.maxAttempts, &o.ordered
+	o.signing.policy(&p, o.changed != nil && o.changed("budget"))
 	r.Policy = &p
 	return r
 }

@@ -63,7 +63,12 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 		defer func() { err = errors.Join(err, rec.Close()) }()
 		recorder = rec.Recorder
 	}
-	l.flows = newFlows(o.newSink(env), recorder, "", o.describe(target))
+	l.flows = newFlows(o.newSink(env), recorder, o.signing.provider, o.describe(target))
+	signatures, err := o.signing.newVerification(ctx, env, k.place(), l.verdict, l.notice)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, signatures.Close()) }()
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
 		},
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
-		Handler: stage.Chain(forwarder, stage.Record(l.flows)),
+		Handler: stage.Chain(forwarder, append([]stage.Stage{stage.Record(l.flows)}, signatures.stages...)...),
 		Probe:   forwarder.Probe, Events: l.event, NoRetry: o.noRetry,
 	})
 	return l.run(ctx)
