@@ -27,6 +27,8 @@ const (
 	chaosTarget = "HOOK_CHAOS_TARGET"
 	chaosID     = "HOOK_CHAOS_ID"
 	chaosKey    = "HOOK_CHAOS_KEY"
+	chaosWindow = "HOOK_CHAOS_WINDOW" // set: one delivery at a time
+	chaosPublic = "HOOK_CHAOS_PUBLIC" // set: not a relay of this machine alone
 )
 
 // chaos skips a test that is slow, or needs root, unless it was asked for.
@@ -61,7 +63,7 @@ func chaosChildRelay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := relay.New(relay.Options{Store: store, Keys: keys, Open: true, Loopback: true, MaxItems: 20_000})
+	s, err := relay.New(relay.Options{Store: store, Keys: keys, Open: true, Loopback: os.Getenv(chaosPublic) == "", MaxItems: 20_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +84,11 @@ func chaosChildListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := tunnel.NewClient(tunnel.ClientOptions{
+	var window tunnel.Window
+	if os.Getenv(chaosWindow) != "" {
+		window.Deliveries = 1
+	}
+	c := tunnel.NewClient(tunnel.ClientOptions{Window: window,
 		Dial: func(ctx context.Context) (tunnel.Conn, error) {
 			return tunnel.DialWebSocket(ctx, http.DefaultClient, "http://"+os.Getenv(chaosRelay)+"/v1/tunnel", os.Getenv(chaosKey))
 		},
