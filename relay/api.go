@@ -235,6 +235,7 @@ func (s *Server) create(r *http.Request) (int, any, error) {
 	}
 	ep.IDs = []PublicID{{Hash: HashOf(id)}}
 	ep.Owner = HashOf(key)
+	seen := s.changes.Load()
 	ep, err = s.store.Create(r.Context(), ep)
 	status := http.StatusCreated
 	if errors.Is(err, ErrExists) && ep.ownedBy(key) { // two repeats at once
@@ -243,7 +244,7 @@ func (s *Server) create(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, fmt.Errorf("creating an endpoint: %w", err)
 	}
-	h := s.adopt(ep)
+	h := s.adopt(ep, seen)
 	s.due()
 	v, err := s.view(r.Context(), h, id, c)
 	v.OwnerKey = key

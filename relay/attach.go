@@ -162,10 +162,63 @@ func (h *hub) attach(ctx context.Context, conn tunnel.Conn, hello *tunnel.Hello,
 	h.resume(ctx, ses, hello)
 	wakes := make(chan wake, 1)
 	h.mu.Lock()
-	h.session, h.wake, h.began, h.used = ses, wakes, now, now
+	h.session, h.wake, h.began, h.used, h.closing = ses, wakes, now, now, ""
 	h.mu.Unlock()
+	h.s.pin(h)
 	h.s.noteTunnel(ses, release, 1)
+	h.watchExpiry(ses, ep.ExpiresAt)
 	return ses, wakes, nil
+}
+
+// watchExpiry tells a listener when its endpoint expires under it.
+func (h *hub) watchExpiry(ses *tunnel.Session, at time.Time) {
+	if wait := time.Until(at); wait > 0 {
+		h.s.later(wait, func() {
+			h.mu.Lock()
+			current, expires := h.session == ses, h.ep.ExpiresAt
+			h.mu.Unlock()
+			switch {
+			case !current:
+			case expires.After(time.Now()): // it was prolonged
+				h.watchExpiry(ses, expires)
+			default:
+				h.intakeClosed()
+			}
+		})
+	}
+}
+
+// intakeClosed tells the listener that nothing new will come, and lets it go
+// when nothing is left in the mailbox. A listener that attaches later stays: it
+// has come for what is left.
+func (h *hub) intakeClosed() {
+	ep := h.record()
+	_, why, closed := ep.Closed(time.Now())
+	h.mu.Lock()
+	ses := h.session
+	first := closed && ses != nil && h.closing == ""
+	if first {
+		h.closing = why
+	}
+	h.mu.Unlock()
+	if first {
+		ses.Notice("the endpoint is closed (" + string(why) + "): nothing new comes in")
+	}
+	h.letGo()
+}
+
+// letGo ends a session whose endpoint has closed under it and which is drained.
+func (h *hub) letGo() {
+	h.mu.Lock()
+	ses, why := h.session, h.closing
+	busy := h.live > 0 || len(h.leases) > 0
+	h.mu.Unlock()
+	if ses == nil || why == "" || busy {
+		return
+	}
+	if depth, err := h.s.store.Depth(h.s.ctx, h.id); err == nil && depth.Pending == 0 {
+		ses.CloseWhenIdle(tunnel.CloseGone, "the endpoint is closed ("+string(why)+") and nothing is left to deliver")
+	}
 }
 
 // resume takes up the attempts that the listener still has, and frees the
@@ -175,6 +228,7 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 	for _, o := range hello.Open {
 		open[o.ID] = o.Attempt
 	}
+	h.landed(ctx, open)
 	h.mu.Lock()
 	lost := h.leases
 	h.leases = make(map[tunnel.ID]*lease)
@@ -183,7 +237,7 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 		l := lost[id]
 		if l == nil { // this relay was restarted, or another had the tunnel
 			it, err := h.s.store.Item(ctx, h.id, id)
-			if err != nil || it.Dead || it.Attempts+1 != attempt {
+			if err != nil || it.Dead || it.Attempts+1 != attempt && it.next() != attempt {
 				continue
 			}
 			l = &lease{item: it, attempt: attempt}
@@ -192,8 +246,8 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 			continue
 		}
 		delete(lost, id)
-		l.session = ses
 		h.mu.Lock()
+		l.session = ses
 		h.leases[id] = l
 		h.mu.Unlock()
 		ses.Resume(id, attempt, l.item.Size, func(o tunnel.Outcome) { h.ended(id, o) })
@@ -203,16 +257,41 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 	h.mu.Lock()
 	epoch := h.ep.Epoch
 	for id, l := range lost {
-		if l.session == nil { // the application may have acted: it was an attempt
-			list = append(list, Settlement{ID: id, Outcome: Retry, Attempts: l.attempt, NextAt: now, Reason: "listener lost", At: now})
-		} else {
+		if l.session != nil {
 			h.leases[id] = l // its outcome is being written
+			delete(lost, id)
 		}
 	}
 	h.mu.Unlock()
+	for id, l := range lost { // the application may have acted: it was an attempt
+		it, err := h.s.store.Item(ctx, h.id, id)
+		if err == nil && !it.Dead && it.Attempts < l.attempt { // else another relay had it meanwhile
+			list = append(list, Settlement{ID: id, Outcome: Retry, Attempts: l.attempt, NextAt: now, Reason: "listener lost", At: now})
+		}
+	}
 	if len(list) > 0 {
 		if err := h.s.store.Settle(ctx, h.id, epoch, list); err != nil {
 			h.s.log.Error("lost attempts not counted", "endpoint", h.label(), "err", err)
+		}
+	}
+}
+
+// landed waits for those live attempts of a lost session that are on their way
+// into the queue: only there can the listener take them up again.
+func (h *hub) landed(ctx context.Context, open map[tunnel.ID]int) {
+	ctx, cancel := context.WithTimeout(ctx, retrySoon)
+	defer cancel()
+	for id := range open {
+		h.mu.Lock()
+		a := h.lives[id]
+		h.mu.Unlock()
+		if a == nil {
+			continue
+		}
+		select {
+		case <-a.wait():
+		case <-ctx.Done():
+			return
 		}
 	}
 }

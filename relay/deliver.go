@@ -18,9 +18,12 @@ type attempt struct {
 	free func() // of the body
 	ch   chan tunnel.Outcome
 
-	mu    sync.Mutex
-	state attemptState
-	out   *tunnel.Outcome // came while the delivery was being stored
+	mu      sync.Mutex
+	state   attemptState
+	out     *tunnel.Outcome // came while the delivery was being stored
+	dropped bool            // tooLate, and the outcome has come
+	ended   bool            // see hub.over
+	waiting chan struct{}
 }
 
 // attemptState says who wants the outcome.
@@ -39,19 +42,22 @@ func (a *attempt) done(o tunnel.Outcome) {
 	defer a.free()
 	a.mu.Lock()
 	state := a.state
-	if state == beingStored {
+	switch state {
+	case senderWaits:
+		a.ch <- o // has room; within mu, or turn would miss it
+	case beingStored:
 		a.out = &o
 	}
 	a.mu.Unlock()
 	switch state {
-	case senderWaits:
-		a.ch <- o
 	case inQueue:
 		a.h.ended(a.d.ID, o)
 	case senderLeft:
 		a.say(tunnel.Settlement{Fate: tunnel.SenderLeft})
+		a.h.over(a)
 	case tooLate:
 		a.say(tunnel.Settlement{Fate: tunnel.TooLate})
+		a.h.over(a)
 	}
 }
 
@@ -80,7 +86,10 @@ var errBudget = errors.New("budget over")
 
 // Deliver answers a webhook as the endpoint's policy says.
 func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
-	ep := h.record()
+	ep, err := h.fresh(ctx)
+	if errors.Is(err, ErrNotFound) {
+		return refuse(problemGone(""))
+	}
 	p := ep.Policy
 	if p.Respond == Queue {
 		return h.accept(ctx, &ep, w, nil)
@@ -89,12 +98,55 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 	if !ok {
 		return h.store(ctx, &ep, w, nil, h.absent(ses))
 	}
-	defer func() {
-		h.mu.Lock()
-		h.live--
-		h.mu.Unlock()
-	}()
-	return h.pass(ctx, &ep, w, ses)
+	d := w.Delivery
+	d.Attempt, d.Budget = 1, p.Budget
+	a := &attempt{h: h, ses: ses, d: d, free: w.Release, ch: make(chan tunnel.Outcome, 1)}
+	h.mu.Lock()
+	if h.lives == nil {
+		h.lives = make(map[tunnel.ID]*attempt)
+	}
+	h.lives[d.ID] = a
+	h.mu.Unlock()
+	ans := h.pass(ctx, &ep, w, a)
+	a.mu.Lock()
+	goesOn := a.state == senderLeft || a.state == tooLate && !a.dropped
+	a.mu.Unlock()
+	if !goesOn {
+		h.over(a)
+	}
+	return ans
+}
+
+// over counts a live attempt out, once nobody runs it or it is in the queue.
+func (h *hub) over(a *attempt) {
+	h.mu.Lock()
+	delete(h.lives, a.d.ID)
+	h.live--
+	next := h.live == 0 && h.ep.Policy.Ordered
+	h.mu.Unlock()
+	a.mu.Lock()
+	if a.waiting != nil {
+		close(a.waiting)
+		a.waiting = nil
+	}
+	a.ended = true
+	a.mu.Unlock()
+	if next {
+		h.poke(wakeAll) // what was stored meanwhile has its turn
+	}
+}
+
+// wait returns a channel that is closed when the attempt is over.
+func (a *attempt) wait() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil {
+		a.waiting = make(chan struct{})
+		if a.ended {
+			close(a.waiting)
+		}
+	}
+	return a.waiting
 }
 
 // admit counts a webhook as live when a listener can take it now; an ordered
@@ -142,13 +194,11 @@ func (h *hub) unsettled(ctx context.Context) bool {
 
 // pass hands a webhook to the listener and waits for the answer within the
 // budget.
-func (h *hub) pass(ctx context.Context, ep *Endpoint, w Webhook, ses *tunnel.Session) Answer {
-	d := w.Delivery
-	d.Attempt, d.Budget = 1, ep.Policy.Budget
+func (h *hub) pass(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) Answer {
+	d, ses := a.d, a.ses
 	within, cancel := context.WithDeadlineCause(ctx, d.ReceivedAt.Add(d.Budget), errBudget)
 	defer cancel()
 	w.Hold()
-	a := &attempt{h: h, ses: ses, d: d, free: w.Release, ch: make(chan tunnel.Outcome, 1)}
 	switch err := ses.Deliver(within, d, w.Body, a.done); {
 	case err == nil:
 	case errors.Is(err, errBudget): // the window had no room for so long
@@ -293,7 +343,7 @@ func (h *hub) stored(a *attempt, item Item, err error) {
 	out := a.out
 	a.state = inQueue
 	if err != nil {
-		a.state = tooLate
+		a.state, a.dropped = tooLate, out != nil
 	}
 	a.mu.Unlock()
 	switch {

@@ -387,3 +387,44 @@ func BenchmarkHead(b *testing.B) {
 		}
 	}
 }
+
+func TestATooLargeBodyIsRefusedWhileItIsSent(t *testing.T) {
+	const limit = 1 << 20
+	addr := serveFront(t, wireOptions{}, func(w http.ResponseWriter, r *http.Request) {
+		body, err := limitBody(w, r, limit, newByteBudget(0, 0))
+		if err == nil {
+			defer body.release()
+			_, err = io.Copy(io.Discard, body)
+		}
+		if err != nil {
+			problemForRead(err, limit).write(w)
+		}
+	})
+	for name, head := range map[string]string{"chunked": "Transfer-Encoding: chunked\r\n\r\n", "announced": "Content-Length: 8388608\r\n\r\n"} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			io.WriteString(conn, okHead+head)
+			piece := "10000\r\n" + strings.Repeat("x", 1<<16) + "\r\n"
+			if name == "announced" {
+				piece = strings.Repeat("x", 1<<16)
+			}
+			for range 128 {
+				if _, err := io.WriteString(conn, piece); err != nil {
+					return // the relay has closed
+				}
+			}
+		}()
+		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
+			t.Errorf("%s: %v, %v", name, resp, err)
+		}
+		conn.Close()
+		<-sent
+	}
+}

@@ -74,6 +74,9 @@ func (s *Server) intake(w http.ResponseWriter, r *http.Request, p place) {
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began time.Time) Answer {
 	ctx := r.Context()
 	c := s.proxies.Client(r)
+	if len(r.Method) > tunnel.MaxMethod || len(r.Host) > tunnel.MaxHost {
+		return refuse(problemBadRequest("The method or the host is longer than any that exists.").closing())
+	}
 	h, refusal := s.find(ctx, c, p.id)
 	if refusal != nil {
 		return refuse(*refusal)
@@ -121,6 +124,8 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 		if left, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
 			h.counted(left)
 		}
+	} else if use {
+		h.intakeClosed()
 	}
 	return ans
 }
@@ -154,6 +159,13 @@ func (s *Server) find(ctx context.Context, c client, id string) (*hub, *problem)
 		ep.UsedAt = now // a listener elsewhere keeps it from idling too
 	}
 	_, why, closed := ep.Closed(now)
+	if why == UsedUp { // a use may have been given back since
+		h.mu.Lock()
+		h.stale = true
+		h.mu.Unlock()
+		ep, err = h.fresh(ctx)
+		_, why, closed = ep.Closed(now)
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		p = problemGone("")

@@ -68,8 +68,7 @@ func TestABodyTakesFromTheBudgetAsItGrows(t *testing.T) {
 		}
 		return b
 	}
-	idle := body(20<<20, 20<<20) // announces much, sends nothing
-	defer idle.release()
+	idle := body(20<<20, 20<<20) // announces much, and nothing is read of it
 
 	a, b := body(-1, 2*budgetStep+1), body(3*budgetStep, 3*budgetStep)
 	if _, err := io.ReadAll(a); err != nil {
@@ -79,10 +78,16 @@ func TestABodyTakesFromTheBudgetAsItGrows(t *testing.T) {
 		t.Fatalf("read %d bytes, error %v", len(n), err)
 	}
 	a.keep(budgetStep) // the rest has gone to a file
-	if _, err := io.CopyN(io.Discard, body(budgetStep, budgetStep), budgetStep); err != nil {
+	c := body(budgetStep, budgetStep)
+	if _, err := io.CopyN(io.Discard, c, budgetStep); err != nil {
 		t.Fatalf("after keep: %v", err)
 	}
-	a.release()
+	for _, r := range []*bodyReader{a, b, c, idle} {
+		r.release()
+	}
+	if !budget.sem.TryAcquire(4*budgetStep) || budget.sem.TryAcquire(1) {
+		t.Error("not as much was given back as was taken")
+	}
 	if _, err := a.Read(make([]byte, 1)); err == nil {
 		t.Error("read after release")
 	}

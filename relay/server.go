@@ -61,6 +61,7 @@ type Options struct {
 	MaxInFlight   int64         // bytes of bodies in hand; default 512 MiB
 	MaxItems      int           // queued and dead deliveries of one endpoint; default 1,000
 	MaxQueueBytes int64         // bytes of their bodies; default 256 MiB
+	MaxPerClient  int           // connections of one client address; default 100, negative: no limit
 	MaxTTL        time.Duration // default 30 days
 	Drain         time.Duration // how long a stop waits for what is under way; default 20 s
 
@@ -83,7 +84,10 @@ type Server struct {
 
 	ctx      context.Context // of the server's own work; ends last
 	cancel   context.CancelFunc
+	starting sync.Mutex // taken last of all
 	work     sync.WaitGroup
+	attached sync.WaitGroup // tunnels
+	changes  atomic.Uint64  // of records that were told of
 	unwatch  func()
 	sweep    chan struct{} // look for what is due
 	stopping atomic.Bool
@@ -148,12 +152,12 @@ func New(opts Options) (*Server, error) {
 // webhooks, sends listeners away, waits for what is under way, and returns
 // nil.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	o := wireOptions{TLS: s.opts.TLS, Exempt: s.proxies.Trusts, Refused: s.metrics.limited, Log: s.log}
+	o := wireOptions{MaxClient: s.opts.MaxPerClient, TLS: s.opts.TLS, Exempt: s.proxies.Trusts, Refused: s.metrics.limited, Log: s.log}
 	if s.opts.Loopback {
 		o.MaxClient, o.Exempt = -1, nil
 	}
 	front, srv := newFront(ln, o, s)
-	s.work.Go(s.sweepUntil)
+	s.spawn(s.sweepUntil)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(front) }()
 	select {
@@ -183,27 +187,17 @@ func (s *Server) drain(srv *http.Server) {
 		srv.Close()
 	}
 	for _, ses := range s.sessions() {
-		for ses.Open() > 0 && ctx.Err() == nil {
-			if !pauseFor(ctx, 20*time.Millisecond) {
-				break
-			}
-		}
-		ses.Close(tunnel.CloseRestart, "the relay restarts")
+		ses.CloseWhenIdle(tunnel.CloseRestart, "the relay restarts")
 	}
-	for len(s.sessions()) > 0 && pauseFor(ctx, 10*time.Millisecond) {
-	}
-	for _, ses := range s.sessions() {
-		ses.Abort()
-	}
-}
-
-// pauseFor waits; false when ctx ended first.
-func pauseFor(ctx context.Context, d time.Duration) bool {
+	left := make(chan struct{})
+	go func() { defer close(left); s.attached.Wait() }()
 	select {
-	case <-time.After(d):
-		return true
+	case <-left:
 	case <-ctx.Done():
-		return false
+		for _, ses := range s.sessions() {
+			ses.Abort()
+		}
+		<-left
 	}
 }
 
@@ -221,9 +215,23 @@ func (s *Server) Close() error {
 		ses.Abort()
 	}
 	s.unwatch()
+	s.starting.Lock()
 	s.cancel()
+	s.starting.Unlock()
 	s.work.Wait()
 	return nil
+}
+
+// spawn runs fn beside the rest, unless the server is closed. Close waits for
+// it.
+func (s *Server) spawn(fn func()) bool {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.work.Go(fn)
+	return true
 }
 
 func (s *Server) draining() bool { return s.stopping.Load() }
@@ -243,9 +251,11 @@ func (s *Server) noteTunnel(ses *tunnel.Session, release func(), change int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if change > 0 {
+		s.attached.Add(1)
 		s.tunnels[ses] = release
 		return
 	}
+	defer s.attached.Done()
 	if release = s.tunnels[ses]; release != nil {
 		release()
 	}

@@ -273,6 +273,7 @@ type replay struct {
 	pieces [][]byte
 	out    bytes.Buffer
 	closed chan struct{}
+	half   time.Time // when one half was closed
 }
 
 func (r *replay) Read(p []byte) (int, error) {
@@ -287,6 +288,7 @@ func (r *replay) Read(p []byte) (int, error) {
 }
 func (r *replay) Write(p []byte) (int, error)      { return r.out.Write(p) }
 func (r *replay) Close() error                     { close(r.closed); return nil }
+func (r *replay) CloseWrite() error                { r.half = time.Now(); return nil }
 func (r *replay) SetDeadline(time.Time) error      { return nil }
 func (r *replay) SetReadDeadline(time.Time) error  { return nil }
 func (r *replay) SetWriteDeadline(time.Time) error { return nil }
@@ -615,6 +617,49 @@ func TestAHijackedConnectionIsBare(t *testing.T) {
 		if _, after, _ := strings.Cut(got, "\r\n\r\n"); after != want {
 			t.Errorf("early %q: %d of %d bytes came back, %.100q", early, len(after), len(want), after)
 		}
+	}
+}
+
+func TestBytesBeforeAHijackAreKept(t *testing.T) {
+	for _, early := range []string{"\x82\x01x", "G", "\r\nx", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			hijack := make(chan struct{})
+			conn, _ := pair(t, wireOptions{}, func(w http.ResponseWriter, r *http.Request) {
+				<-hijack
+				c, rw, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer c.Close()
+				io.Copy(c, rw)
+			})
+			io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			go io.WriteString(conn, early) // a pipe: the first byte is taken while the handler runs
+			synctest.Wait()
+			close(hijack)
+			got := make([]byte, len(early))
+			if _, err := io.ReadFull(conn, got); err != nil || string(got) != early {
+				t.Errorf("%q came back as %q: %v", early, got, err)
+			}
+		})
+	}
+}
+
+func TestARefusalLeavesTimeToReadIt(t *testing.T) {
+	for _, raw := range []string{malformed[0].raw, malformed[0].raw + strings.Repeat("x", 1<<20)} {
+		synctest.Test(t, func(t *testing.T) {
+			l := make(oneConn, 1)
+			ln, srv := newFront(l, wireOptions{}, http.HandlerFunc(echo))
+			c := &replay{pieces: [][]byte{[]byte(raw)}, closed: make(chan struct{})}
+			l <- c
+			close(l)
+			srv.Serve(ln)
+			<-c.closed
+			if c.half.IsZero() || time.Since(c.half) < 100*time.Millisecond {
+				t.Errorf("closed %v after its sending half", time.Since(c.half))
+			}
+		})
 	}
 }
 

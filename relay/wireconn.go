@@ -200,7 +200,7 @@ func (c *wireConn) failed(err error) error {
 func (c *wireConn) refuse(f fault) {
 	c.stop(f)
 	c.buf = []byte("POST " + refusedScheme + ":/" + strconv.Itoa(int(f)) +
-		" HTTP/1.1\r\nHost: relay.invalid\r\nContent-Length: 1048576\r\nConnection: close\r\n\r\n")
+		" HTTP/1.1\r\nHost: relay.invalid\r\nContent-Length: 1048576\r\n\r\n")
 	c.given, c.ready = 0, len(c.buf)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // boxHook pairs keys with headers: the first key signs the primary header, the second the secondary one. Besides the raw body it tries the
@@ -84,6 +85,9 @@ func boxHook() hook {
 
 func boxContents(_ *Verifier, c *content) ([][]byte, error) {
 	body := string(c.req.Body)
+	if !utf8.Valid(c.req.Body) {
+		return [][]byte{[]byte(body + c.timestamp)}, nil // escaped, different bytes would become one
+	}
 	return [][]byte{
 		[]byte(body + c.timestamp),
 		[]byte(escapeASCII(body, true) + c.timestamp),

@@ -36,6 +36,8 @@ func findHook(name string) (hook, bool) {
 		return hygraphHook(), true
 	case "paypal":
 		return paypalHook(), true
+	case "payos":
+		return payosHook(), true
 	case "php-json":
 		return phpJSONHook(), true
 	case "plivo-v3":

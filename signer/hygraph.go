@@ -3,7 +3,9 @@ package signer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
+	"unicode/utf8"
 )
 
 // hygraphHook signs a JSON text that holds the body as a string, the name of the environment and the time. The parameter env names the
@@ -19,6 +21,9 @@ func hygraphHook() hook {
 					env = f.Value
 				}
 			}
+			if !utf8.Valid(c.req.Body) {
+				return nil, errNoValue // as text, different bytes would become one
+			}
 			return [][]byte{hygraphContent(c.req.Body, env, c.timestamp)}, nil
 		},
 		sign: func(s *Scheme, req *Request, keys []Key, opts SignOptions) (*Signed, error) {
@@ -29,6 +34,9 @@ func hygraphHook() hook {
 			secret, err := s.Key.decode(keys[0].Secret)
 			if err != nil {
 				return nil, err
+			}
+			if !utf8.Valid(req.Body) {
+				return nil, errors.New("the body is not UTF-8: it cannot be signed inside a JSON text")
 			}
 			env := cmpOr(opts.Params["env"], "master")
 			sig := encodeText("base64", hmacSum(HMACSHA256, secret, hygraphContent(req.Body, env, b.stamp)))

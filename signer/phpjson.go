@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 )
 
 // phpJSONHook signs the JSON field object_payload the way PHP's json_encode writes it: compact, / as \/, other than ASCII as \uxxxx.
@@ -12,7 +13,7 @@ import (
 func phpJSONHook() hook {
 	return hook{covers: []string{"field object_payload"}, contents: func(_ *Verifier, c *content) ([][]byte, error) {
 		var doc map[string]json.RawMessage
-		if json.Unmarshal(c.req.Body, &doc) != nil || len(doc["object_payload"]) == 0 {
+		if !utf8.Valid(c.req.Body) || json.Unmarshal(c.req.Body, &doc) != nil || len(doc["object_payload"]) == 0 {
 			return nil, errNoValue
 		}
 		var compact bytes.Buffer

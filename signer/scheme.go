@@ -52,7 +52,8 @@ type Scheme struct {
 	Delivery  []string          `json:"delivery,omitempty"` // places of the delivery id, first that is there
 	Detect    *Match            `json:"detect,omitempty"`   // default: the signature header is there
 	Docs      string            `json:"docs,omitempty"`
-	Notes     []string          `json:"notes,omitempty"` // traps worth a line of help
+	Evidence  string            `json:"evidence,omitempty"` // "published": a vector of the provider's passes; "sdk PACKAGE@VERSION": its own SDK accepts what this row signs; "": read, not tried
+	Notes     []string          `json:"notes,omitempty"`    // traps worth a line of help
 }
 
 // KeyRule says how the text of a secret becomes key bytes.

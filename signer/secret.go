@@ -25,7 +25,7 @@ func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) }
 // MarshalJSON hides the secret from encoding/json.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hidden + `"`), nil }
 
-// MarshalText hides the secret from encoders that use text, map keys included.
+// MarshalText hides the secret from encoders of text. A map key of JSON is not one of them: a secret is no map key.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // LogValue hides the secret from log/slog.

@@ -215,7 +215,9 @@ func (b *builder) signature(v *Verifier, key *Key) ([]byte, error) {
 func (b *builder) place(sigs [][]byte) (*Signed, error) {
 	field := ""
 	if t := b.scheme.Timestamp; t != nil {
-		field, _ = strings.CutPrefix(t.From, "field:")
+		if name, ok := strings.CutPrefix(t.From, "field:"); ok {
+			field = name
+		}
 	}
 	if err := b.set(b.scheme.Signature.From, b.scheme.Signature.format(b.stamp, field, sigs)); err != nil {
 		return nil, err

@@ -4,32 +4,8 @@ package signer
 func paymentProvidersB() []Provider {
 	return []Provider{
 		{
-			ID: "mollie", Name: "Mollie",
-			Docs:     "https://docs.mollie.com/reference/webhooks-new",
-			Deadline: 15,
-			Schemes: []Scheme{{
-				ID: "mollie", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Mollie-Signature", Prefix: "sha256=", Optional: true, Repeats: true},
-				Event:     []string{"json:type"},
-				Delivery:  []string{"json:id"},
-			}},
-		},
-		{
-			ID: "orb", Name: "Orb",
-			Docs: "https://docs.withorb.com/integrations-and-exports/webhooks",
-			Schemes: []Scheme{{
-				ID: "orb", Algorithm: HMACSHA256,
-				Content:   "v1:{timestamp}:{body}",
-				Signature: Signature{From: "header:X-Orb-Signature", Format: "pairs", Separator: " ", Field: "v1"},
-				Timestamp: &Timestamp{From: "header:X-Orb-Timestamp", Unit: "rfc3339"},
-				Event:     []string{"json:type"},
-				Delivery:  []string{"json:id"},
-			}},
-		},
-		{
 			ID: "paddle", Name: "Paddle Billing",
-			Docs:     "https://developer.paddle.com/webhooks/signature-verification",
-			Deadline: 5,
+			Docs: "https://developer.paddle.com/webhooks/signature-verification",
 			Schemes: []Scheme{{
 				ID: "paddle-billing", Algorithm: HMACSHA256,
 				Content:   "{timestamp}:{body}",
@@ -37,6 +13,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:ts"},
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:notification_id", "json:event_id"},
+				Evidence:  "published, sdk @paddle/paddle-node-sdk@3.10.0",
 				Notes:     []string{"other receivers of Paddle allow 5 s only"},
 			}},
 		},
@@ -50,6 +27,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:data.attributes.type"},
 				Delivery:  []string{"json:data.id"},
+				Evidence:  "sdk paymongo-node@10.17.0",
 			}, {
 				ID: "paymongo-test", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
@@ -58,6 +36,20 @@ func paymentProvidersB() []Provider {
 				Event:     []string{"json:data.attributes.type"},
 				Delivery:  []string{"json:data.id"},
 				Detect:    &Match{Header: map[string]string{"Paymongo-Signature": "t=*"}, JSON: map[string]string{"/data/attributes/livemode": "false"}},
+				Evidence:  "sdk paymongo-node@10.17.0",
+			}},
+		},
+		{
+			ID: "payos", Name: "payOS",
+			Docs: "https://payos.vn/docs/du-lieu-tra-ve/webhook/",
+			Schemes: []Scheme{{
+				ID: "payos", Algorithm: HMACSHA256,
+				Signature: Signature{From: "json:signature"},
+				Hook:      "payos",
+				Event:     []string{"json:code"},
+				Delivery:  []string{"json:data.reference", "json:data.orderCode"},
+				Detect:    &Match{JSON: map[string]string{"/data/orderCode": "", "/signature": ""}},
+				Evidence:  "sdk @payos/node@2.0.5",
 			}},
 		},
 		{
@@ -87,9 +79,20 @@ func paymentProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "pingpp", Name: "Ping++",
+			Docs: "https://www.pingxx.com/docs/server/webhooks",
+			Schemes: []Scheme{{
+				ID: "pingpp", Algorithm: RSASHA256,
+				Key:       KeyRule{Public: true},
+				Signature: Signature{From: "header:X-Pingplusplus-Signature", Encoding: "base64"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+				Evidence:  "published",
+			}},
+		},
+		{
 			ID: "polar", Name: "Polar",
-			Docs:     "https://polar.sh/docs/integrate/webhooks/delivery",
-			Deadline: 20,
+			Docs: "https://polar.sh/docs/integrate/webhooks/delivery",
 			Schemes: []Scheme{{
 				ID: "polar", Algorithm: HMACSHA256,
 				Content:   "{id}.{timestamp}.{body}",
@@ -97,6 +100,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @polar-sh/sdk@0.49.0",
 				Notes:     []string{"the secret is used as text, not decoded"},
 			}},
 		},
@@ -111,17 +115,18 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @portone/server-sdk@0.19.0",
 			}},
 		},
 		{
 			ID: "razorpay", Name: "Razorpay",
-			Docs:     "https://razorpay.com/docs/webhooks/validate-test/",
-			Deadline: 5,
+			Docs: "https://razorpay.com/docs/webhooks/validate-test/",
 			Schemes: []Scheme{{
 				ID: "razorpay", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Razorpay-Signature"},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"header:x-razorpay-event-id"},
+				Evidence:  "published, sdk razorpay@2.9.8",
 			}},
 		},
 		{
@@ -134,13 +139,13 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
 				Event:     []string{"json:object_type+json:event_type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "published",
 			}},
 		},
 		{
 			ID: "revenuecat", Name: "RevenueCat",
-			Docs:     "https://www.revenuecat.com/docs/integrations/webhooks",
-			Deadline: 60,
-			Redact:   []string{"header:Authorization"},
+			Docs:   "https://www.revenuecat.com/docs/integrations/webhooks",
+			Redact: []string{"header:Authorization"},
 			Schemes: []Scheme{{
 				ID: "revenuecat", Algorithm: Token,
 				Signature: Signature{From: "header:Authorization", Encoding: "plain"},
@@ -150,21 +155,32 @@ func paymentProvidersB() []Provider {
 			}},
 		},
 		{
+			ID: "schematic", Name: "Schematic",
+			Docs: "https://docs.schematichq.com/integrations/webhooks",
+			Schemes: []Scheme{{
+				ID: "schematic", Algorithm: HMACSHA256,
+				Content:   "{body}+{timestamp}",
+				Signature: Signature{From: "header:X-Schematic-Webhook-Signature"},
+				Timestamp: &Timestamp{From: "header:X-Schematic-Webhook-Timestamp"},
+				Event:     []string{"json:action"},
+				Evidence:  "sdk @schematichq/schematic-typescript-node@1.6.2",
+			}},
+		},
+		{
 			ID: "square", Name: "Square",
-			Docs:     "https://developer.squareup.com/docs/webhooks/step3validate",
-			Deadline: 10,
+			Docs: "https://developer.squareup.com/docs/webhooks/step3validate",
 			Schemes: []Scheme{{
 				ID: "square", Algorithm: HMACSHA256,
 				Content:   "{url}{body}",
 				Signature: Signature{From: "header:x-square-hmacsha256-signature", Encoding: "base64"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:event_id"},
+				Evidence:  "published, sdk square@46.0.0",
 			}},
 		},
 		{
 			ID: "stripe", Name: "Stripe",
-			Docs:     "https://docs.stripe.com/webhooks/signature",
-			Deadline: 10,
+			Docs: "https://docs.stripe.com/webhooks/signature",
 			Schemes: []Scheme{{
 				ID: "stripe", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
@@ -172,6 +188,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk stripe@23.1.0",
 				Notes:     []string{"whsec_ is part of the key: it is not decoded"},
 			}},
 		},
@@ -198,6 +215,18 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @whop/sdk@0.0.42",
+			}},
+		},
+		{
+			ID: "worldline", Name: "Worldline",
+			Docs: "https://docs.direct.worldline-solutions.com/en/integration/api-developer-guide/webhooks",
+			Schemes: []Scheme{{
+				ID: "worldline", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-GCS-Signature", Encoding: "base64"},
+				Event:     []string{"json:type"},
+				Delivery:  []string{"json:id"},
+				Evidence:  "sdk onlinepayments-sdk-nodejs@6.2.0",
 			}},
 		},
 	}

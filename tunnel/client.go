@@ -27,6 +27,9 @@ const (
 	keepAnswers = 1024
 	keepBytes   = 16 << 20
 
+	// maxUnread bounds what waits for a relay that sends and does not read.
+	maxUnread = 32 << 20
+
 	welcomeWithin = 10 * time.Second
 	probeEvery    = 2 * time.Second
 )
@@ -68,7 +71,10 @@ type Client struct {
 	epoch   uint64
 	link    *link // nil while there is no welcome
 	open    map[ID]*taken
+	said    Window // in the last hello
 	used    Window // by deliveries that are coming in or running
+	orphans Window // by those that still run and that the relay has forgotten
+	answers int64  // largest body of an answer that the relay takes
 	order   []ID   // answered and not settled, oldest first
 	kept    int64  // bytes of their answers
 	running sync.WaitGroup
@@ -85,6 +91,7 @@ type taken struct {
 	size    int64
 	body    pieces
 	whole   bool
+	orphan  bool  // counted in orphans
 	answer  frame // nil while it runs
 	payload []byte
 	kept    int64
@@ -168,6 +175,7 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 		return false, err
 	}
 	l := newLink(context.WithoutCancel(ctx), conn)
+	l.limit = maxUnread
 	hello := c.hello()
 	l.send(&hello)
 	written := make(chan struct{})
@@ -210,7 +218,7 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 	for id, t := range c.open {
 		if !t.whole {
 			c.forget(id, t)
-			c.free(t.size)
+			c.free(t)
 		}
 	}
 	c.mu.Unlock()
@@ -224,9 +232,10 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 func (c *Client) hello() Hello {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.said = Window{max(c.opts.Window.Deliveries-c.orphans.Deliveries, 1), max(c.opts.Window.Bytes-c.orphans.Bytes, 0)}
 	h := Hello{
 		Client: c.opts.Name, Instance: c.instance, Epoch: c.epoch, Endpoint: c.opts.Endpoint,
-		Paused: c.byUser || c.closed, Window: c.opts.Window,
+		Paused: c.byUser || c.closed, Window: c.said,
 	}
 	for id, t := range c.open {
 		if len(h.Open) == maxList {
@@ -241,6 +250,7 @@ func (c *Client) hello() Hello {
 func (c *Client) attach(l *link, w *Welcome) {
 	c.mu.Lock()
 	c.epoch = w.Epoch
+	c.answers = w.MaxAnswer
 	c.link = l
 	known := make(map[ID]bool, len(w.Resumed))
 	for _, id := range w.Resumed {
@@ -251,7 +261,13 @@ func (c *Client) attach(l *link, w *Welcome) {
 		case known[id] && t.answer != nil:
 			c.sendAnswer(t)
 		case !known[id]:
-			c.forget(id, t) // one that runs goes on; its answer has no place to go
+			c.forget(id, t)
+			if t.answer == nil { // it runs on; the relay has given its room to others
+				c.free(t)
+				t.orphan = true
+				c.orphans.Deliveries++
+				c.orphans.Bytes += t.size
+			}
 		}
 	}
 	c.mu.Unlock()
@@ -266,9 +282,14 @@ func (c *Client) forget(id ID, t *taken) {
 	c.idle = make(chan struct{})
 }
 
-func (c *Client) free(size int64) {
-	c.used.Deliveries--
-	c.used.Bytes -= size
+// free gives back the room of a delivery. Guarded by mu.
+func (c *Client) free(t *taken) {
+	w := &c.used
+	if t.orphan {
+		w = &c.orphans
+	}
+	w.Deliveries--
+	w.Bytes -= t.size
 }
 
 func (c *Client) dispatch(work context.Context, l *link, t frameType, payload []byte) error {
@@ -341,8 +362,12 @@ func (c *Client) deliver(work context.Context, f *deliverFrame) error {
 	if c.open[f.d.ID] != nil {
 		return violation("%s is under way already", f.d.ID)
 	}
-	if w := c.opts.Window; c.used.Deliveries > 0 && (c.used.Deliveries >= w.Deliveries || c.used.Bytes+f.size > w.Bytes) {
+	if w := c.said; c.used.Deliveries > 0 && (c.used.Deliveries >= w.Deliveries || c.used.Bytes+f.size > w.Bytes) {
 		return violation("window of %d deliveries and %d bytes exceeded", w.Deliveries, w.Bytes)
+	}
+	// What a relay forgets must not let it fill the memory with every new link.
+	if n := c.orphans.Bytes; n > 0 && n+c.used.Bytes+f.size > c.opts.Window.Bytes {
+		return violation("%d bytes of earlier deliveries are still in hand", n)
 	}
 	c.used.Deliveries++
 	c.used.Bytes += f.size
@@ -403,7 +428,7 @@ func (c *Client) answer(work context.Context, t *taken, r *Result, failure *Fail
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.free(t.size)
+	c.free(t)
 	id := t.d.ID
 	if failure != nil {
 		detail := failure.Detail
@@ -455,6 +480,9 @@ func (c *Client) sendAnswer(t *taken) {
 		c.link.send(f)
 	case *resultFrame:
 		f.epoch = c.epoch
+		if f.sent > c.answers { // its size still says that there was one
+			f.sent, f.body, t.payload = 0, nil, nil
+		}
 		if t.payload == nil {
 			c.link.send(f)
 			return
@@ -466,9 +494,11 @@ func (c *Client) sendAnswer(t *taken) {
 // validFields leaves out what the relay would refuse to decode.
 func validFields(h Header) Header {
 	out := make(Header, 0, len(h))
+	room := maxHeaderBytes
 	for _, f := range h {
-		if len(out) < maxFields && ValidFieldName(f.Name) && ValidFieldValue(f.Value) {
+		if size := len(f.Name) + len(f.Value); len(out) < maxFields && size <= room && ValidFieldName(f.Name) && ValidFieldValue(f.Value) {
 			out = append(out, f)
+			room -= size
 		}
 	}
 	return out
@@ -480,7 +510,7 @@ func (c *Client) cancelled(l *link, f *cancelFrame) {
 	t := c.open[f.id]
 	if t != nil && !t.whole {
 		c.forget(f.id, t)
-		c.free(t.size)
+		c.free(t)
 		l.send(&failedFrame{epoch: c.epoch, id: f.id, attempt: t.attempt, kindOf: Abandoned, detail: "the sender left"})
 	}
 	c.mu.Unlock()

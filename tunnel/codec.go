@@ -19,7 +19,7 @@ const (
 	pieceSize  = 64 << 10
 	maxBatch   = 128 << 10 // frames are gathered into messages up to this size
 
-	maxFields      = 256     // header lines in one frame
+	maxFields      = 256      // header lines in one frame
 	maxHeaderBytes = 96 << 10 // relays take 64 KiB from senders; the frame adds names of its own
 	maxString      = 64 << 10
 	maxList        = 4096 // ids in one frame

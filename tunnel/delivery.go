@@ -178,6 +178,7 @@ const (
 	Garbage   // what came back is not HTTP
 	Abandoned // the listener stopped, or dropped the delivery unfinished
 	Internal  // a handler of ours failed
+	Unfit     // it can never be handed on as it is; nothing was sent
 )
 
 func (k FailureKind) String() string {
@@ -200,6 +201,8 @@ func (k FailureKind) String() string {
 		return "abandoned"
 	case Internal:
 		return "internal error"
+	case Unfit:
+		return "cannot be forwarded"
 	}
 	return "failed"
 }

@@ -89,7 +89,7 @@ type ForwardOptions struct {
 // alone: nothing in a delivery has a part in it.
 //
 // Errors are *Failure. A delivery that cannot be written as one HTTP request is
-// refused as Internal: a path that does not begin with "/" or leads out of the
+// refused as Unfit: a path that does not begin with "/" or leads out of the
 // path prefix, control bytes in method, path or header. No byte of it was sent,
 // and it will not fare better the next time.
 type Forwarder struct {
@@ -190,7 +190,7 @@ func (f *Forwarder) Handle(ctx context.Context, d *Delivery) (*Result, error) {
 	}
 	head, err := f.appendRequest((*buffer)[:0], d)
 	if err != nil {
-		return nil, &Failure{Internal, err.Error()}
+		return nil, &Failure{Unfit, err.Error()}
 	}
 	req := slimRequest{head: head, bodyless: d.Method == http.MethodHead, start: start}
 	if len(d.Body) <= inlineBody {

@@ -225,7 +225,7 @@ func connectFailure(errs tried) *Failure {
 		if isRefused(e.err) {
 			kind = Refused
 		}
-		text = append(text, e.address+" ("+connectCause(e.err)+")")
+		text = append(text, e.address+" ("+cause(e.err)+")")
 	}
 	if kind == Refused {
 		return &Failure{kind, "nothing listens on " + strings.Join(text, " or ")}
@@ -236,27 +236,22 @@ func connectFailure(errs tried) *Failure {
 // wsaRefused is WSAECONNREFUSED; no other system has an error of that number.
 const wsaRefused = syscall.Errno(10061)
 
+// isRefused tells that nothing listens there, or that there is no such socket.
 func isRefused(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaRefused) || errors.Is(err, syscall.ENOENT)
 }
 
-// connectCause is err less the words of package net around it.
-func connectCause(err error) string {
+// cause is err less the words of package net around it.
+func cause(err error) string {
 	var network net.Error
-	var op *net.OpError
+	var errno syscall.Errno
 	switch {
-	case isRefused(err) && !errors.Is(err, syscall.ENOENT):
+	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaRefused):
 		return "connection refused"
 	case errors.As(err, &network) && network.Timeout() || errors.Is(err, context.DeadlineExceeded):
 		return "no reply"
-	case errors.As(err, &op) && op.Err != nil:
-		err = op.Err
-	}
-	var call interface{ Unwrap() error }
-	if errors.As(err, &call) {
-		if inner := call.Unwrap(); inner != nil {
-			err = inner
-		}
+	case errors.As(err, &errno):
+		return errno.Error()
 	}
 	return err.Error()
 }

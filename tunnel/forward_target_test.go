@@ -95,7 +95,7 @@ func TestNoDeliveryChoosesWhereItGoes(t *testing.T) {
 		f := forwarder(t, "127.0.0.1:3000", tripwire(t, "127.0.0.1:3000", &conn))
 		d := delivery("GET", raw, "")
 		if !reaches {
-			fails(t, f, d, Internal, "request target")
+			fails(t, f, d, Unfit, "request target")
 			if conn != nil {
 				t.Errorf("%q: connected for a request that cannot be sent", raw)
 			}
@@ -134,7 +134,7 @@ func TestNothingForeignSplitsARequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := delivery("POST", "/", "")
 			change(d)
-			fails(t, f, d, Internal, "cannot be sent")
+			fails(t, f, d, Unfit, "cannot be sent")
 		})
 	}
 }
@@ -162,7 +162,7 @@ func FuzzTarget(f *testing.F) {
 		d := delivery(method, raw, "body", Field{name, value})
 		d.Host = host
 		if _, err := forwarder.Handle(t.Context(), d); err != nil {
-			if conn != nil || AsFailure(err).Kind != Internal {
+			if conn != nil || AsFailure(err).Kind != Unfit {
 				t.Errorf("%v after connecting", err)
 			}
 			return

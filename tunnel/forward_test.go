@@ -211,7 +211,7 @@ func TestRequestIsTheSendersBytes(t *testing.T) {
 		Field{"Connection", "close, X-Hop"}, Field{"X-Hop", "1"}, Field{"Te", "trailers"}, Field{"Expect", "100-continue"},
 		Field{"Upgrade", "h2c"}, Field{"Content-Length", "99"}, Field{"Transfer-Encoding", "chunked"}, Field{"Host", "evil.test"},
 		Field{"Hook-Delivery-Id", "forged"}, Field{"HOOK_attempt", "7"}, Field{"Hook-Anything", "x"},
-		Field{"X-Forwarded-For", "198.51.100.7"}, Field{"X-Forwarded-Proto", "gopher"}, Field{"X_Forwarded_Host", "evil.test"},
+		Field{"X-Forwarded-For", "198.51.100.7"}, Field{"X-Forwarded-Proto", "gopher"}, Field{"X_Forwarded_Host", "evil.test"}, Field{"X_Forwarded_For", "203.0.113.1"}, Field{"Content_Length", "5"},
 		Field{"Forwarded", "for=198.51.100.7"})
 	d.Attempt = 3
 	res := forward(t, f, d)

@@ -77,11 +77,26 @@ func (h Header) Size() int {
 	return n
 }
 
-// hopByHop are the headers that speak of one connection and go no further
+// hopByHop tells whether a header speaks of one connection and goes no further
 // (RFC 9110 §7.6.1, and the older ones that senders still use).
-var hopByHop = map[string]bool{
-	"connection": true, "keep-alive": true, "proxy-authenticate": true, "proxy-authorization": true,
-	"proxy-connection": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
+func hopByHop(name string) bool {
+	if len(name) < 2 || len(name) > 19 {
+		return false
+	}
+	switch name[0] | 0x20 {
+	case 'c', 'k', 'p', 't', 'u':
+	default:
+		return false
+	}
+	for _, h := range [...]string{
+		"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+		"TE", "Trailer", "Transfer-Encoding", "Upgrade",
+	} {
+		if strings.EqualFold(name, h) {
+			return true
+		}
+	}
+	return false
 }
 
 // EndToEnd splits h into the lines that travel on and the names that do not:
@@ -94,23 +109,25 @@ func (h Header) EndToEnd() (keep Header, removed []string) {
 			continue
 		}
 		for name := range strings.SplitSeq(f.Value, ",") {
-			if name = strings.ToLower(strings.TrimSpace(name)); name != "" && name != "host" && name != "content-length" {
+			name = strings.TrimSpace(name)
+			if name != "" && !strings.EqualFold(name, "Host") && !strings.EqualFold(name, "Content-Length") {
 				named = append(named, name)
 			}
 		}
 	}
 	keep = make(Header, 0, len(h))
 	for _, f := range h {
-		name := strings.ToLower(f.Name)
-		if hopByHop[name] || slices.Contains(named, name) {
-			if !slices.Contains(removed, f.Name) {
-				removed = append(removed, f.Name)
-			}
-			continue
+		if !hopByHop(f.Name) && !containsFold(named, f.Name) {
+			keep = append(keep, f)
+		} else if !slices.Contains(removed, f.Name) {
+			removed = append(removed, f.Name)
 		}
-		keep = append(keep, f)
 	}
 	return keep, removed
+}
+
+func containsFold(list []string, s string) bool {
+	return slices.ContainsFunc(list, func(t string) bool { return strings.EqualFold(s, t) })
 }
 
 // ValidFieldName tells whether s is a token (RFC 9110 §5.6.2).

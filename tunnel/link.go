@@ -38,6 +38,8 @@ type link struct {
 	rtt     atomic.Int64
 	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
 
+	limit int64 // of bytes that wait to be written; 0: none. Set before use
+
 	mu      sync.Mutex
 	out     []byte        // whole frames, in order
 	bulk    []*bulk       // bodies in pieces, in turn
@@ -126,6 +128,15 @@ func (l *link) poke() {
 func (l *link) send(f frame) {
 	l.mu.Lock()
 	l.out = appendFrame(l.out, f)
+	over := l.overfull()
+	l.mu.Unlock()
+	l.sent(over)
+}
+
+// sendFirst queues a frame before all others. Only before write.
+func (l *link) sendFirst(f frame) {
+	l.mu.Lock()
+	l.out = append(appendFrame(nil, f), l.out...)
 	l.mu.Unlock()
 	l.poke()
 }
@@ -135,9 +146,34 @@ func (l *link) sendWith(f frame, b *bulk) {
 	l.mu.Lock()
 	l.out = appendFrame(l.out, f)
 	l.bulk = append(l.bulk, b)
+	over := l.overfull()
 	l.mu.Unlock()
+	l.sent(over)
+}
+
+// overfull tells whether more waits than the limit. Guarded by mu.
+func (l *link) overfull() bool {
+	if l.limit == 0 {
+		return false
+	}
+	n := int64(len(l.out))
+	for _, b := range l.bulk {
+		n += b.size - b.off
+	}
+	return n > l.limit
+}
+
+// sent wakes the writer, or ends a link whose other side does not read.
+func (l *link) sent(over bool) {
+	if over {
+		l.cancel(errUnread)
+		return
+	}
 	l.poke()
 }
+
+// errUnread ends a link on which the other side sends and does not read.
+var errUnread = errors.New("the other side does not read")
 
 // drop takes a body out of the line. It tells whether pieces were left.
 func (l *link) drop(id ID) bool {

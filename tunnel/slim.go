@@ -201,7 +201,7 @@ func (c *slimClient) failure(ctx context.Context, err, writeErr error, begun boo
 	case writeErr != nil && !begun:
 		err = writeErr
 	}
-	return &Failure{Reset, "the connection broke " + where + ": " + connectCause(err)}
+	return &Failure{Reset, "the connection broke " + where + ": " + cause(err)}
 }
 
 // ended is what an attempt comes to when ctx ends it.

@@ -33,16 +33,26 @@ func (w *window) take(size int64) {
 	w.used.Bytes += size
 }
 
+// try takes room if there is some and nobody waits for it.
+func (w *window) try(size int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.line.Len() > 0 || !w.fits(size) {
+		return false
+	}
+	w.take(size)
+	return true
+}
+
 // acquire waits in line for room.
 func (w *window) acquire(ctx context.Context, size int64) error {
-	w.mu.Lock()
-	if w.line.Len() == 0 && w.fits(size) {
-		w.take(size)
-		w.mu.Unlock()
+	if w.try(size) {
 		return nil
 	}
+	w.mu.Lock()
 	p := &place{size, make(chan struct{})}
 	e := w.line.PushBack(p)
+	w.admit() // room may have come since
 	w.mu.Unlock()
 	select {
 	case <-p.ready:

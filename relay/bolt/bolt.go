@@ -240,9 +240,12 @@ func (s *Store) load() (err error) {
 	})
 }
 
+// ErrLocked is a folder that another process uses.
+var ErrLocked = errors.New("another process uses this folder")
+
 func lockError(err error) error {
 	if errors.Is(err, berrors.ErrTimeout) {
-		return fmt.Errorf("another process uses this folder: stop it, or choose another data folder: %w", err)
+		return fmt.Errorf("%w: stop it, or choose another data folder", ErrLocked)
 	}
 	return err
 }

@@ -1,0 +1,155 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hookrelay/hook/relay"
+	"github.com/hookrelay/hook/tunnel"
+)
+
+// listenOptions are the flags of hook listen.
+type listenOptions struct {
+	forward  string
+	relay    string
+	relayCA  string
+	endpoint string
+	fresh    bool
+
+	ttl, idle, keep time.Duration
+	maxUses         int64
+	respond         string
+	budget          time.Duration
+	retryFor        time.Duration
+	maxAttempts     int
+	ordered         bool
+	changed         func(flag string) bool
+
+	timeout     time.Duration
+	headers     []string
+	hostHeader  string
+	path        string
+	insecure    bool
+	cacert      string
+	allowTarget bool
+
+	output   string
+	json     bool
+	printURL bool
+	noRetry  bool
+	exitOn   time.Duration
+}
+
+func newListen(env *Env) *cobra.Command {
+	var o listenOptions
+	c := &cobra.Command{
+		Use:   "listen [PORT|URL]",
+		Short: "Receive webhooks on a public URL and replay them to a local application",
+		Long: `Receive webhooks on a URL and replay them to a local application. The sender gets
+the application's own answer. What arrives while the application is down, or while
+this listener is away, waits at the relay and is delivered later, in order.
+
+Without --relay, hook starts a relay of its own inside this process: its URL is
+reachable from this machine only. The endpoint belongs to the project folder: the
+same URL comes back next time.`,
+		Example: `  hook listen 3000
+  hook listen localhost:3000/webhooks --relay https://hooks.example
+  hook listen 3000 --json | jq 'select(.type == "delivery")'`,
+		Args: args(0, 1),
+		RunE: func(c *cobra.Command, given []string) error {
+			if len(given) == 1 {
+				if o.forward != "" {
+					return usage("give the target once: hook listen "+given[0], "two targets: %q and %q", given[0], o.forward)
+				}
+				o.forward = given[0]
+			}
+			o.changed = c.Flags().Changed
+			return runListen(c.Context(), env, &o)
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&o.forward, "forward", "f", "", "target: PORT, HOST:PORT[/PATH] or URL")
+	f.StringVar(&o.relay, "relay", "", "relay to use, https://HOST (HOOK_RELAY); without one, an embedded relay on loopback")
+	f.StringVar(&o.relayCA, "relay-cacert", "", "certificate authority of the relay, PEM file, besides the system's")
+	f.StringVar(&o.endpoint, "endpoint", defaultEndpoint, "name of the endpoint in this project folder")
+	f.BoolVar(&o.fresh, "new", false, "make a new endpoint instead of the remembered one")
+	durationVar(f, &o.ttl, "ttl", 7*24*time.Hour, "the endpoint expires after this time")
+	durationVar(f, &o.idle, "idle", 72*time.Hour, "… or after so long with no request and no listener; 0 for never")
+	durationVar(f, &o.keep, "keep", 72*time.Hour, "how long undelivered webhooks are kept after it closed")
+	f.Int64Var(&o.maxUses, "max-uses", 0, "… or after so many requests; 0 for no limit")
+	choiceVar(c, &o.respond, "respond", "", string(relay.Auto), "what the sender gets: the application's answer or, when it is late or away, an acknowledgement (auto); always an acknowledgement (queue); always the answer (live)", string(relay.Auto), string(relay.Queue), string(relay.Live))
+	durationVar(f, &o.budget, "budget", 8*time.Second, "how long a sender waits for the application")
+	durationVar(f, &o.retryFor, "retry-for", 24*time.Hour, "how long a queued delivery is tried again")
+	f.IntVar(&o.maxAttempts, "max-attempts", 0, "… and how often; 0 for no limit")
+	f.BoolVar(&o.ordered, "ordered", false, "one delivery at a time, in the order received; one that fails holds up the rest")
+	durationVar(f, &o.timeout, "timeout", tunnel.ForwardTimeout, "how long the application may take; 0 for no limit")
+	f.StringArrayVarP(&o.headers, "header", "H", nil, "\"Name: value\" to set on the way to the application; repeatable")
+	f.StringVar(&o.hostHeader, "host-header", "rewrite", "Host the application sees: rewrite (the target's), preserve (the public one) or a value")
+	f.StringVar(&o.path, "path", "", "prefix to put before the path of every webhook")
+	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the target's TLS certificate")
+	f.StringVar(&o.cacert, "cacert", "", "certificate authority of the target, PEM file, besides the system's")
+	f.BoolVar(&o.allowTarget, "allow-target", false, "permit link-local and cloud metadata addresses as target")
+	choiceVar(c, &o.output, "output", "o", "plain", "plain, json or quiet", "plain", "json", "quiet")
+	f.BoolVar(&o.json, "json", false, "same as --output json")
+	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")
+	f.BoolVar(&o.noRetry, "no-retry", false, "exit at the first lost link instead of dialling again")
+	durationVar(f, &o.exitOn, "exit-on-disconnect", 0, "exit with 5 when the relay was not reached for so long; 0 for never")
+	aliases(f, map[string]string{
+		"forward-to": "forward", "target": "forward", "headers": "header",
+		"skip-verify": "insecure", "insecure-skip-tls-verify": "insecure", "disable-tls-verification": "insecure",
+		"print-json": "json", "format": "output", "cli-path": "path",
+	})
+	return c
+}
+
+// headerLines reads -H flags. Commas are part of a value.
+func headerLines(list []string) (tunnel.Header, error) {
+	var h tunnel.Header
+	for _, s := range list {
+		name, value, ok := strings.Cut(s, ":")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !ok || !tunnel.ValidFieldName(name) || !tunnel.ValidFieldValue(value) {
+			return nil, usage("write it as -H \"Name: value\"", "header %q", s)
+		}
+		h = append(h, tunnel.Field{Name: name, Value: value})
+	}
+	return h, nil
+}
+
+// request is what the flags ask of the relay. When an endpoint is taken up
+// again, only what was typed is changed.
+func (o *listenOptions) request(again bool) relay.EndpointRequest {
+	var r relay.EndpointRequest
+	var p relay.PolicyRequest
+	take := func(flag string) bool { return !again || o.changed(flag) }
+	seconds := func(d time.Duration) *int64 { n := int64(d / time.Second); return &n }
+	if take("ttl") {
+		r.TTL = seconds(o.ttl)
+	}
+	if take("idle") {
+		r.Idle = seconds(o.idle)
+	}
+	if take("keep") {
+		r.Keep = seconds(o.keep)
+	}
+	if take("max-uses") {
+		r.MaxUses = &o.maxUses
+	}
+	// The policy is this listener's: it always says all of it.
+	respond, budget := relay.Respond(o.respond), o.budget.Milliseconds()
+	p.Respond, p.BudgetMS, p.RetryFor = &respond, &budget, seconds(o.retryFor)
+	p.MaxAttempts, p.Ordered = &o.maxAttempts, &o.ordered
+	r.Policy = &p
+	return r
+}
+
+// describe is the target as people read it.
+func (o *listenOptions) describe(t tunnel.Target) string {
+	if o.path == "" {
+		return t.String()
+	}
+	return fmt.Sprintf("%s/%s", strings.TrimSuffix(t.String(), "/"), strings.TrimPrefix(o.path, "/"))
+}

@@ -1,0 +1,308 @@
+package cmd
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/hookrelay/hook/cmd/stage"
+	"github.com/hookrelay/hook/relay"
+	"github.com/hookrelay/hook/tunnel"
+)
+
+// runListen brings a listener up and keeps it until ctx ends.
+func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
+	if o.forward == "" {
+		return usage("hook listen 3000", "where to? Give the application's port or URL")
+	}
+	forwarder, target, err := o.forwarder()
+	if err != nil {
+		return err
+	}
+	defer forwarder.Close()
+	k := &knownEndpoint{Name: o.endpoint, Folder: env.project(), Relay: embedded}
+	if !plainName(o.endpoint) {
+		return usage("use letters, digits, - and _", "endpoint name %q", o.endpoint)
+	}
+	relayURL := o.relay
+	if relayURL == "" {
+		relayURL = env.Getenv("HOOK_RELAY")
+	}
+	api := &relayAPI{http: env.client()}
+	token := env.Getenv("HOOK_TOKEN")
+	if relayURL == "" {
+		local, err := startEmbedded(env, k)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, local.Close()) }()
+		api.base, token = local.url, local.token
+		api.http.Transport = &http.Transport{Proxy: nil}
+	} else {
+		if api.base, err = parseRelay(relayURL); err != nil {
+			return err
+		}
+		k.Relay = api.base
+		if err := trustRelay(api.http, o.relayCA); err != nil {
+			return err
+		}
+	}
+	out := o.newOutput(env)
+	l := &listener{env: env, o: o, api: api, k: k, out: out, target: o.describe(target)}
+	if err := l.open(ctx, token); err != nil {
+		return err
+	}
+	l.client = tunnel.NewClient(tunnel.ClientOptions{
+		Dial: func(ctx context.Context) (tunnel.Conn, error) {
+			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
+		},
+		Endpoint: k.ID, Name: "hook/" + stamp().Version,
+		Handler: stage.Chain(forwarder, stage.Record(l)),
+		Probe:   forwarder.Probe, Events: l.event, NoRetry: o.noRetry,
+	})
+	return l.run(ctx)
+}
+
+// forwarder makes the end of the line: the target and how to speak to it.
+func (o *listenOptions) forwarder() (*tunnel.Forwarder, tunnel.Target, error) {
+	target, err := tunnel.ParseTarget(o.forward)
+	if err != nil {
+		return nil, target, usage("give a port, HOST:PORT[/PATH] or URL: hook listen 3000", "%w", err)
+	}
+	headers, err := headerLines(o.headers)
+	if err != nil {
+		return nil, target, err
+	}
+	opts := tunnel.ForwardOptions{
+		Target: target, AllowTarget: o.allowTarget, PathPrefix: o.path, HostHeader: o.hostHeader, SetHeader: headers,
+		Timeout: o.timeout, Insecure: o.insecure,
+	}
+	if o.cacert != "" {
+		pem, err := os.ReadFile(o.cacert)
+		if err != nil {
+			return nil, target, usage("", "certificate authority: %w", err)
+		}
+		if opts.RootCAs, err = tunnel.CACert(pem); err != nil {
+			return nil, target, usage("", "certificate authority %q: %w", o.cacert, err)
+		}
+	}
+	f, err := tunnel.NewForwarder(opts)
+	if err != nil {
+		return nil, target, usage("", "%w", err)
+	}
+	return f, target, nil
+}
+
+// trustRelay adds a certificate authority to those of the system for the link
+// to the relay.
+func trustRelay(c *http.Client, path string) error {
+	if path == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return usage("", "relay's certificate authority: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return usage("", "relay's certificate authority: %q holds no PEM certificate", path)
+	}
+	base, ok := c.Transport.(*http.Transport)
+	if !ok {
+		base = http.DefaultTransport.(*http.Transport)
+	}
+	t := base.Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: pool}
+	c.Transport = t
+	return nil
+}
+
+func (o *listenOptions) newOutput(env *Env) output {
+	switch {
+	case o.json || o.output == "json":
+		return newJSONOutput(env.Out)
+	case o.output == "quiet" || o.printURL:
+		return &plainOutput{out: env.Out, err: env.Err, quiet: true, paint: newPainter(false)}
+	}
+	return &plainOutput{out: env.Out, err: env.Err, paint: newPainter(env.colour(env.OutTTY && env.ErrTTY))}
+}
+
+// listener is one run of hook listen.
+type listener struct {
+	env    *Env
+	o      *listenOptions
+	api    *relayAPI
+	k      *knownEndpoint
+	out    output
+	client *tunnel.Client
+	target string
+
+	counter
+	connected bool
+	lostSince time.Time
+	giveUp    context.CancelCauseFunc
+	timer     *time.Timer
+}
+
+// open takes up the remembered endpoint, or makes one.
+func (l *listener) open(ctx context.Context, token string) error {
+	const what = "opening the endpoint"
+	if !l.o.fresh {
+		ok, err := l.env.recall(l.k)
+		if err != nil {
+			return err
+		}
+		if ok {
+			again, err := l.takeUp(ctx)
+			if err != nil || again {
+				return err
+			}
+		}
+	}
+	var v relay.EndpointView
+	if err := l.persist(ctx, what, func() error {
+		_, err := l.api.call(ctx, "POST", "/v1/endpoints", token, l.o.request(false), &v)
+		return err
+	}); err != nil {
+		return err
+	}
+	l.k.ID, l.k.OwnerKey, l.k.URL, l.k.CreatedAt, l.k.ExpiresAt = v.ID, v.OwnerKey, v.URL, v.CreatedAt, v.ExpiresAt
+	return l.env.remember(l.k)
+}
+
+// takeUp asks the relay about the remembered endpoint and brings its policy up
+// to date; false when it is gone and a new one is wanted.
+func (l *listener) takeUp(ctx context.Context) (bool, error) {
+	var v relay.EndpointView
+	err := l.persist(ctx, "taking up the endpoint", func() error {
+		_, err := l.api.call(ctx, "PATCH", "/v1/endpoints/"+l.k.ID, l.k.OwnerKey, l.o.request(true), &v)
+		return err
+	})
+	var e *apiError
+	if errors.As(err, &e) && e.status == http.StatusGone {
+		fmt.Fprintf(l.env.Err, "the endpoint of last time is gone; making a new one\n")
+		return false, nil
+	}
+	if errors.As(err, &e) && e.status == http.StatusUnauthorized {
+		return false, fail(exitAuth, "hook listen --new makes a new endpoint", "the relay does not take the owner key of the remembered endpoint %q", l.k.Name)
+	}
+	if err != nil {
+		return false, err
+	}
+	if v.State == "closed" && v.Queue.Pending == 0 {
+		fmt.Fprintf(l.env.Err, "the endpoint of last time is closed (%s); making a new one\n", v.Closed)
+		return false, nil
+	}
+	l.k.URL, l.k.ExpiresAt = v.URL, v.ExpiresAt
+	return true, l.env.remember(l.k)
+}
+
+// persist repeats a call while the relay cannot be reached, as the tunnel does.
+func (l *listener) persist(ctx context.Context, what string, call func() error) error {
+	began := time.Now()
+	wait := 250 * time.Millisecond
+	for {
+		err := call()
+		var e *apiError
+		if err == nil {
+			return nil
+		}
+		refused := errors.As(err, &e) && e.status != http.StatusServiceUnavailable && e.status != http.StatusTooManyRequests && e.status != http.StatusBadGateway
+		late := l.o.exitOn > 0 && time.Since(began) > l.o.exitOn
+		if refused || l.o.noRetry || late || ctx.Err() != nil {
+			return l.api.failed(what, err)
+		}
+		l.out.Event(tunnel.Lost{Err: err, Retry: wait})
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		wait = min(2*wait, 10*time.Second)
+	}
+}
+
+// errTooLong ends a listener under --exit-on-disconnect.
+var errTooLong = errors.New("relay not reached for too long")
+
+// run serves until ctx ends or the relay refuses for good.
+func (l *listener) run(ctx context.Context) error {
+	within, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	l.giveUp = cancel
+	if l.o.exitOn > 0 {
+		l.timer = time.AfterFunc(l.o.exitOn, func() { cancel(errTooLong) })
+		defer l.timer.Stop()
+	}
+	err := l.client.Run(within)
+	l.mu.Lock()
+	n := l.n
+	l.mu.Unlock()
+	l.out.Summary(n)
+	if errors.Is(context.Cause(within), errTooLong) {
+		return fail(exitUnreachable, "", "relay %s was not reached for %s", l.api.base, l.o.exitOn)
+	}
+	if err != nil {
+		return tunnelFailure(err, l.api.base)
+	}
+	return nil
+}
+
+// event is told by the tunnel, one event at a time.
+func (l *listener) event(e tunnel.Event) {
+	switch e := e.(type) {
+	case tunnel.Connected:
+		if l.timer != nil {
+			l.timer.Stop()
+		}
+		w := e.Welcome
+		l.out.Ready(readyInfo{
+			URL: w.URL, Endpoint: l.k.Name, Target: l.target, Relay: l.api.base, Embedded: l.k.Relay == embedded,
+			ExpiresAt: w.ExpiresAt, Backlog: w.Backlog, Again: l.connected,
+		})
+		if l.o.printURL && !l.connected {
+			fmt.Fprintln(l.env.Out, w.URL)
+		}
+		l.connected = true
+		return
+	case tunnel.Lost:
+		if l.timer != nil && e.Was {
+			l.timer.Reset(l.o.exitOn)
+		}
+	case tunnel.Gap:
+		l.mu.Lock()
+		l.n.Purged += e.Count
+		l.mu.Unlock()
+	}
+	l.out.Event(e)
+}
+
+// Begin implements stage.Recorder.
+func (l *listener) Begin(d *tunnel.Delivery) {
+	l.mu.Lock()
+	l.n.Received++
+	l.mu.Unlock()
+	l.out.Begin(d)
+}
+
+// End implements stage.Recorder.
+func (l *listener) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration) {
+	l.mu.Lock()
+	if r != nil {
+		l.n.Answered++
+	} else {
+		l.n.Failed++
+	}
+	l.mu.Unlock()
+	l.out.End(d, r, err, took)
+}
+
+var _ stage.Recorder = (*listener)(nil)

@@ -1,0 +1,107 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const long = `hook brings webhooks to localhost.
+
+  hook listen 3000        give me a URL; what is posted to it reaches localhost:3000
+  hook relay              run a relay of your own
+  hook demo               see it work on this machine
+
+Every command tells more with --help.`
+
+// Run runs one command and returns its exit code. Errors have been printed to
+// env.Err.
+func Run(ctx context.Context, env Env, args []string) int {
+	root := newRoot(&env)
+	root.SetArgs(args)
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	err := root.ExecuteContext(ctx)
+	report(env.Err, err)
+	return exitCode(ctx, err)
+}
+
+func newRoot(env *Env) *cobra.Command {
+	root := &cobra.Command{
+		Use: "hook", Short: "Bring webhooks to localhost", Long: long,
+		SilenceUsage: true, SilenceErrors: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Version:           stamp().Version,
+		Args:              cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(c, args[0])
+			}
+			return c.Help()
+		},
+	}
+	root.SetVersionTemplate("hook {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(
+		newListen(env), newRelay(env), newEndpoint(env), newQueue(env), newDemo(env), newVersion(env),
+	)
+	return root
+}
+
+// unknownCommand names the command that was probably meant.
+func unknownCommand(c *cobra.Command, name string) error {
+	hint := "\"hook --help\" lists the commands"
+	if best := nearestCommand(c, name); best != "" {
+		hint = fmt.Sprintf("did you mean \"hook %s\"?", best)
+	}
+	return usage(hint, "unknown command %q", name)
+}
+
+// flagError makes cobra's complaint one of ours, with the flag that was
+// probably meant.
+func flagError(c *cobra.Command, err error) error {
+	var f *failure
+	if errors.As(err, &f) {
+		return err
+	}
+	hint := fmt.Sprintf("\"%s --help\" lists the flags", c.CommandPath())
+	if _, name, ok := strings.Cut(err.Error(), "unknown flag: --"); ok {
+		if best := nearestFlag(c, name); best != "" {
+			hint = fmt.Sprintf("did you mean --%s?", best)
+		}
+	}
+	return &failure{exitUsage, err, hint}
+}
+
+// args checks the number of arguments, with a message that shows the usage.
+func args(low, high int) cobra.PositionalArgs {
+	return func(c *cobra.Command, given []string) error {
+		switch {
+		case len(given) < low:
+			return usage(c.UseLine(), "%s needs more arguments", c.CommandPath())
+		case high >= 0 && len(given) > high:
+			return usage(c.UseLine(), "%s does not take the argument %q", c.CommandPath(), given[high])
+		}
+		return nil
+	}
+}
+
+// group is a command that only holds others.
+func group(c *cobra.Command) *cobra.Command {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		hint := fmt.Sprintf("\"%s --help\" lists the commands", c.CommandPath())
+		if best := nearestCommand(c, args[0]); best != "" {
+			hint = fmt.Sprintf("did you mean \"%s %s\"?", c.CommandPath(), best)
+		}
+		return usage(hint, "unknown command %q", c.CommandPath()+" "+args[0])
+	}
+	return c
+}
