@@ -17,14 +17,16 @@ import (
 
 // runListen brings a listener up and keeps it until ctx ends.
 func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
-	if o.forward == "" {
-		return usage("hook listen 3000", "where to? Give the application's port or URL")
-	}
-	forwarder, target, err := o.forwarder()
+	line, err := o.line(env)
 	if err != nil {
 		return err
 	}
-	defer forwarder.Close()
+	defer func() { err = errors.Join(err, line.Close()) }()
+	if len(o.child) > 0 {
+		if _, err := stage.FindCommand(env.Dir, o.child[0]); err != nil {
+			return usage("give a program behind --: hook listen 3000 -- npm run dev", "%w", err)
+		}
+	}
 	k := &knownEndpoint{Name: o.endpoint, Folder: env.project(), Relay: embedded}
 	if !plainName(o.endpoint) {
 		return usage("use letters, digits, - and _", "endpoint name %q", o.endpoint)
@@ -53,7 +55,7 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 		}
 	}
 	out := o.newOutput(env)
-	l := &listener{env: env, o: o, api: api, k: k, out: out, target: o.describe(target)}
+	l := &listener{env: env, o: o, api: api, k: k, out: out, line: line, welcomed: make(chan struct{})}
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
@@ -62,40 +64,10 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
 		},
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
-		Handler: stage.Chain(forwarder, stage.Record(l)),
-		Probe:   forwarder.Probe, Events: l.event, NoRetry: o.noRetry,
+		Handler: stage.Chain(line.last, stage.Record(l), stage.Identify(""), line.filter, line.mock, line.exec, line.chaos, line.route),
+		Probe:   line.probe, Spared: line.spared, Events: l.event, NoRetry: o.noRetry,
 	})
 	return l.run(ctx)
-}
-
-// forwarder makes the end of the line: the target and how to speak to it.
-func (o *listenOptions) forwarder() (*tunnel.Forwarder, tunnel.Target, error) {
-	target, err := tunnel.ParseTarget(o.forward)
-	if err != nil {
-		return nil, target, usage("give a port, HOST:PORT[/PATH] or URL: hook listen 3000", "%w", err)
-	}
-	headers, err := headerLines(o.headers)
-	if err != nil {
-		return nil, target, err
-	}
-	opts := tunnel.ForwardOptions{
-		Target: target, AllowTarget: o.allowTarget, PathPrefix: o.path, HostHeader: o.hostHeader, SetHeader: headers,
-		Timeout: o.timeout, Insecure: o.insecure,
-	}
-	if o.cacert != "" {
-		pem, err := os.ReadFile(o.cacert)
-		if err != nil {
-			return nil, target, usage("", "certificate authority: %w", err)
-		}
-		if opts.RootCAs, err = tunnel.CACert(pem); err != nil {
-			return nil, target, usage("", "certificate authority %q: %w", o.cacert, err)
-		}
-	}
-	f, err := tunnel.NewForwarder(opts)
-	if err != nil {
-		return nil, target, usage("", "%w", err)
-	}
-	return f, target, nil
 }
 
 // trustRelay adds a certificate authority to those of the system for the link
@@ -143,10 +115,12 @@ type listener struct {
 	k      *knownEndpoint
 	out    output
 	client *tunnel.Client
-	target string
+	line   *line
 
 	counter
 	connected bool
+	url       string        // set before welcomed is closed
+	welcomed  chan struct{} // closed at the first welcome
 	lostSince time.Time
 	giveUp    context.CancelCauseFunc
 	timer     *time.Timer
@@ -242,7 +216,9 @@ func (l *listener) run(ctx context.Context) error {
 		l.timer = time.AfterFunc(l.o.exitOn, func() { cancel(errTooLong) })
 		defer l.timer.Stop()
 	}
+	child := l.startChild(within, cancel)
 	err := l.client.Run(within)
+	code := child.end()
 	l.mu.Lock()
 	n := l.n
 	l.mu.Unlock()
@@ -253,7 +229,7 @@ func (l *listener) run(ctx context.Context) error {
 	if err != nil {
 		return tunnelFailure(err, l.api.base)
 	}
-	return nil
+	return code
 }
 
 // event is told by the tunnel, one event at a time.
@@ -265,11 +241,15 @@ func (l *listener) event(e tunnel.Event) {
 		}
 		w := e.Welcome
 		l.out.Ready(readyInfo{
-			URL: w.URL, Endpoint: l.k.Name, Target: l.target, Relay: l.api.base, Embedded: l.k.Relay == embedded,
+			URL: w.URL, Endpoint: l.k.Name, Target: l.line.name, Chaos: l.line.disturbs, Relay: l.api.base, Embedded: l.k.Relay == embedded,
 			ExpiresAt: w.ExpiresAt, Backlog: w.Backlog, Again: l.connected,
 		})
 		if l.o.printURL && !l.connected {
 			fmt.Fprintln(l.env.Out, w.URL)
+		}
+		if !l.connected {
+			l.url = w.URL
+			close(l.welcomed)
 		}
 		l.connected = true
 		return
@@ -305,4 +285,10 @@ func (l *listener) End(d *tunnel.Delivery, r *tunnel.Result, err error, took tim
 	l.out.End(d, r, err, took)
 }
 
-var _ stage.Recorder = (*listener)(nil)
+// Note implements stage.Noter.
+func (l *listener) Note(d *tunnel.Delivery, n stage.Note) { l.out.Note(d, n) }
+
+var (
+	_ stage.Recorder = (*listener)(nil)
+	_ stage.Noter    = (*listener)(nil)
+)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fatih/color"
 
+	"github.com/hookrelay/hook/cmd/stage"
 	"github.com/hookrelay/hook/inspect/safetext"
 	"github.com/hookrelay/hook/tunnel"
 )
@@ -23,6 +24,7 @@ type output interface {
 	Ready(readyInfo)
 	Begin(d *tunnel.Delivery)
 	End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration)
+	Note(d *tunnel.Delivery, n stage.Note)
 	Event(e tunnel.Event)
 	Summary(counts)
 }
@@ -32,6 +34,7 @@ type readyInfo struct {
 	URL       string
 	Endpoint  string // name
 	Target    string
+	Chaos     string // what disturbs deliveries on purpose, "" for nothing
 	Relay     string
 	Embedded  bool
 	ExpiresAt time.Time
@@ -59,6 +62,7 @@ type plainOutput struct {
 	quiet    bool
 	mu       sync.Mutex
 	paint    painter
+	notebook
 }
 
 // painter colours, or does not.
@@ -94,6 +98,9 @@ func (p *plainOutput) Ready(r readyInfo) {
 			p.say(p.paint.dim, "this URL is reachable from this machine only; for a public one run \"hook relay\" on a server and listen with --relay https://HOST")
 		}
 	}
+	if r.Chaos != "" && !r.Again {
+		p.say(p.paint.note, "chaos: %s", r.Chaos)
+	}
 	if r.Backlog > 0 {
 		p.say(p.paint.note, "%d arrived while you were away", r.Backlog)
 	}
@@ -125,6 +132,7 @@ func (p *plainOutput) End(d *tunnel.Delivery, r *tunnel.Result, err error, took 
 	if r != nil && r.Omitted() {
 		line += "  " + p.paint.note.Sprint("answer too large, body left out")
 	}
+	line += p.marks(d, r)
 	if d.Attempt > 1 {
 		line += p.paint.note.Sprintf("  attempt %d", d.Attempt)
 	}
@@ -177,6 +185,7 @@ func (p *plainOutput) Summary(n counts) {
 type jsonOutput struct {
 	mu  sync.Mutex
 	out *json.Encoder
+	notebook
 }
 
 func newJSONOutput(w io.Writer) *jsonOutput {
@@ -214,6 +223,8 @@ type jsonEvent struct {
 	AnswerSize   *int64      `json:"answer_size,omitempty"`
 	MS           *float64    `json:"ms,omitempty"`
 
+	Chaos   string     `json:"chaos,omitempty"`
+	Marks   []string   `json:"marks,omitempty"`
 	Fate    string     `json:"fate,omitempty"`
 	NextAt  *time.Time `json:"next_at,omitempty"`
 	Removed []string   `json:"removed,omitempty"`
@@ -244,7 +255,7 @@ func millis(d time.Duration) *float64 {
 }
 
 func (j *jsonOutput) Ready(r readyInfo) {
-	j.write(jsonEvent{Type: "ready", URL: r.URL, Endpoint: r.Endpoint, Target: r.Target, Relay: r.Relay, Expires: &r.ExpiresAt, Backlog: &r.Backlog})
+	j.write(jsonEvent{Type: "ready", URL: r.URL, Endpoint: r.Endpoint, Target: r.Target, Chaos: r.Chaos, Relay: r.Relay, Expires: &r.ExpiresAt, Backlog: &r.Backlog})
 }
 
 func (j *jsonOutput) Begin(d *tunnel.Delivery) {
@@ -256,7 +267,8 @@ func (j *jsonOutput) Begin(d *tunnel.Delivery) {
 }
 
 func (j *jsonOutput) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration) {
-	e := jsonEvent{Delivery: d.ID.String(), Attempt: d.Attempt, MS: millis(took)}
+	notes := j.take(d)
+	e := jsonEvent{Delivery: d.ID.String(), Attempt: d.Attempt, MS: millis(took), Target: notes.target, Marks: notes.marks}
 	if r != nil {
 		e.Type, e.Status, e.By, e.AnswerHeader, e.AnswerSize = "result", r.Status, r.By.String(), pairs(r.Header), &r.Size
 	} else {
