@@ -105,7 +105,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 	}
 	use := ep.MaxUses > 0 && r.Method != http.MethodHead && r.Method != http.MethodOptions
 	if use {
-		left, err := s.store.Use(ctx, h.id, 1, d.ReceivedAt)
+		_, err := s.store.Use(ctx, h.id, 1, d.ReceivedAt)
 		if errors.Is(err, ErrUsedUp) {
 			return refuse(problemGone(UsedUp))
 		}
@@ -113,7 +113,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 			s.log.Error("use not counted", "endpoint", h.label(), "err", err)
 			return refuse(problemStorage(retrySoon))
 		}
-		h.counted(left)
+		h.counted()
 	}
 	holder := s.bus.Holder(h.id)
 	if holder == nil {
@@ -121,8 +121,8 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 	}
 	ans := holder.Deliver(ctx, Webhook{Delivery: d, Body: held, Hold: held.hold, Release: held.release})
 	if use && ans.Refusal != nil {
-		if left, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
-			h.counted(left)
+		if _, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
+			h.counted()
 		}
 	}
 	return ans
@@ -215,14 +215,13 @@ func (s *Server) missed(c client) *problem {
 	return nil
 }
 
-// counted keeps the known record in step with uses taken in the store.
-func (h *hub) counted(left int64) {
+// counted makes the known record be read again: what several requests heard of
+// the uses left may come here in another order than the store counted.
+func (h *hub) counted() {
+	h.s.changes.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ep.MaxUses > 0 && left >= 0 {
-		h.ep.Uses = h.ep.MaxUses - left
-		h.ep.UsedAt = time.Now()
-	}
+	h.stale = true
 }
 
 // unread is the answer when a body could not be read or spooled.

@@ -168,6 +168,9 @@ func (s *Session) Deliver(ctx context.Context, d *Delivery, body Body, done func
 }
 
 func (s *Session) acquire(ctx context.Context, size int64) error {
+	if s.window.try(size) {
+		return nil
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(s.link.ctx, func() { cancel(ErrClosed) })

@@ -33,11 +33,25 @@ func (w *window) take(size int64) {
 	w.used.Bytes += size
 }
 
+// try takes room if nobody waits for it.
+func (w *window) try(size int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tryLocked(size)
+}
+
+func (w *window) tryLocked(size int64) bool {
+	ok := w.line.Len() == 0 && w.fits(size)
+	if ok {
+		w.take(size)
+	}
+	return ok
+}
+
 // acquire waits in line for room.
 func (w *window) acquire(ctx context.Context, size int64) error {
 	w.mu.Lock()
-	if w.line.Len() == 0 && w.fits(size) {
-		w.take(size)
+	if w.tryLocked(size) {
 		w.mu.Unlock()
 		return nil
 	}
