@@ -77,11 +77,26 @@ func (h Header) Size() int {
 	return n
 }
 
-// hopByHop are the headers that speak of one connection and go no further
+// hopByHop tells the headers that speak of one connection and go no further
 // (RFC 9110 §7.6.1, and the older ones that senders still use).
-var hopByHop = map[string]bool{
-	"connection": true, "keep-alive": true, "proxy-authenticate": true, "proxy-authorization": true,
-	"proxy-connection": true, "te": true, "trailer": true, "transfer-encoding": true, "upgrade": true,
+func hopByHop(name string) bool {
+	switch len(name) { // few names have such a length: the others cost nothing
+	case 2:
+		return strings.EqualFold(name, "TE")
+	case 7:
+		return strings.EqualFold(name, "Trailer") || strings.EqualFold(name, "Upgrade")
+	case 10:
+		return strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Keep-Alive")
+	case 16:
+		return strings.EqualFold(name, "Proxy-Connection")
+	case 17:
+		return strings.EqualFold(name, "Transfer-Encoding")
+	case 18:
+		return strings.EqualFold(name, "Proxy-Authenticate")
+	case 19:
+		return strings.EqualFold(name, "Proxy-Authorization")
+	}
+	return false
 }
 
 // EndToEnd splits h into the lines that travel on and the names that do not:
@@ -101,8 +116,7 @@ func (h Header) EndToEnd() (keep Header, removed []string) {
 	}
 	keep = make(Header, 0, len(h))
 	for _, f := range h {
-		name := strings.ToLower(f.Name)
-		if hopByHop[name] || slices.Contains(named, name) {
+		if hopByHop(f.Name) || len(named) > 0 && slices.Contains(named, strings.ToLower(f.Name)) {
 			if !slices.Contains(removed, f.Name) {
 				removed = append(removed, f.Name)
 			}
