@@ -22,6 +22,7 @@ func ownerCall(t testing.TB, r *relaytest.Relay, ep relay.EndpointView, method, 
 
 // Only the owner key attaches, to its own endpoint.
 func TestWhoMayAttach(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep, other := r.Create(t, relay.EndpointRequest{}), r.Create(t, relay.EndpointRequest{})
 	var rotated relay.EndpointView
@@ -72,6 +73,7 @@ func view(t testing.TB, r *relaytest.Relay, ep relay.EndpointView) (v relay.Endp
 
 // Of many that start at once, one is left.
 func TestRacingListenersLeaveOne(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	const n = 20
@@ -111,6 +113,7 @@ func TestRacingListenersLeaveOne(t *testing.T) {
 // A redial is taken only from the instance that holds the endpoint, under its
 // epoch.
 func TestRedialsDoNotWinBack(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	first := knock(t, r, ep.OwnerKey)

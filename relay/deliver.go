@@ -94,7 +94,7 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 		return h.deliver(ctx, &ep, w)
 	}
 	if ep.Policy.Respond != Queue { // which takes the use as it stores
-		left, err := h.s.store.Use(ctx, h.id, 1, w.Delivery.ReceivedAt)
+		_, err := h.s.store.Use(ctx, h.id, 1, w.Delivery.ReceivedAt)
 		if errors.Is(err, ErrUsedUp) {
 			return refuse(problemGone(UsedUp))
 		}
@@ -102,15 +102,15 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 			h.s.log.Error("use not counted", "endpoint", h.label(), "err", err)
 			return refuse(problemStorage(retrySoon))
 		}
-		h.counted(left)
+		h.counted()
 		w.Use = false
 	}
 	ans := h.deliver(ctx, &ep, w)
 	if ans.Refusal == nil {
 		h.intakeClosed() // if that was the last one
 	} else if !w.Use {
-		if left, err := h.s.store.Use(context.WithoutCancel(ctx), h.id, -1, w.Delivery.ReceivedAt); err == nil {
-			h.counted(left)
+		if _, err := h.s.store.Use(context.WithoutCancel(ctx), h.id, -1, w.Delivery.ReceivedAt); err == nil {
+			h.counted()
 		}
 	}
 	return ans
@@ -358,9 +358,7 @@ func (h *hub) accept(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) A
 	}
 	h.s.bus.Changed(h.id, QueueChanged)
 	if w.Use {
-		h.mu.Lock()
-		h.stale = true // the store has counted
-		h.mu.Unlock()
+		h.counted()
 	}
 	return acknowledge(&ep.Policy.Accept, d.ID)
 }

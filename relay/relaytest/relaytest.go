@@ -107,6 +107,7 @@ func (r *Relay) Stop(t testing.TB) {
 func (r *Relay) Restart(t testing.TB) {
 	t.Helper()
 	r.Stop(t)
+	http.DefaultClient.CloseIdleConnections() // of the relay before
 	r.start(t, r.Addr)
 }
 
