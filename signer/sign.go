@@ -256,7 +256,9 @@ func (b *builder) set(from, value string) error {
 	case "form":
 		return b.setForm(p, value)
 	case "json":
-		body, err := setJSON(b.req.Body, p.path, value)
+		// Senders that write milliseconds write them as JavaScript does: a number. Others write texts.
+		t := b.scheme.Timestamp
+		body, err := setJSON(b.req.Body, p.path, value, t != nil && t.From == from && t.Unit == "ms")
 		if err != nil {
 			return err
 		}
@@ -273,7 +275,7 @@ func (b *builder) setForm(p place, value string) error {
 	}
 	form := parseForm(string(b.req.Body))
 	if p.path != "" {
-		inner, err := setJSON([]byte(form.Get(p.name)), p.path, value)
+		inner, err := setJSON([]byte(form.Get(p.name)), p.path, value, false)
 		if err != nil {
 			return err
 		}
@@ -285,9 +287,9 @@ func (b *builder) setForm(p place, value string) error {
 	return nil
 }
 
-// setJSON sets a text at a dotted path, making objects on the way. The document is written anew, keys sorted, numbers as they were; a
-// number or boolean that was there keeps its kind.
-func setJSON(doc []byte, path, value string) ([]byte, error) {
+// setJSON sets a text, or a number, at a dotted path, making objects on the way. The document is written anew, keys sorted, numbers as they
+// were; a number that was there stays one.
+func setJSON(doc []byte, path, value string, number bool) ([]byte, error) {
 	root, err := decodeJSON(doc)
 	if err != nil {
 		if len(bytes.TrimSpace(doc)) > 0 {
@@ -295,7 +297,11 @@ func setJSON(doc []byte, path, value string) ([]byte, error) {
 		}
 		root = map[string]any{}
 	}
-	root = setNode(root, pathSteps(path), value)
+	if number {
+		root = setNode(root, pathSteps(path), json.Number(value))
+	} else {
+		root = setNode(root, pathSteps(path), value)
+	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -305,10 +311,12 @@ func setJSON(doc []byte, path, value string) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-func setNode(node any, steps []string, value string) any {
+func setNode(node any, steps []string, value any) any {
 	if len(steps) == 0 {
-		if _, ok := node.(json.Number); ok && isDigits(value) {
-			return json.Number(value)
+		if text, ok := value.(string); ok && isDigits(text) {
+			if _, ok := node.(json.Number); ok {
+				return json.Number(text)
+			}
 		}
 		return value
 	}

@@ -338,13 +338,26 @@ func (v *Verifier) requirements(r *reader) (Verdict, bool) {
 			return v.verdict(Invalid, WrongValue, fmt.Sprintf("%s is not %q", describe(q.place.String()), q.value)), false
 		}
 	}
-	if v.scheme.Body == "json" {
-		body := bytes.TrimSpace(r.req.Body)
-		if len(body) == 0 || (body[0] != '{' && body[0] != '[') {
-			return v.verdict(Invalid, WrongValue, "the body is not a JSON object or array"), false
-		}
+	if wrong := v.scheme.wrongBody(r.req.Body); wrong != "" {
+		return v.verdict(Invalid, WrongValue, wrong), false
 	}
 	return Verdict{}, true
+}
+
+// wrongBody says what a body lacks that the scheme wants of it, "" when nothing.
+func (s *Scheme) wrongBody(body []byte) string {
+	switch s.Body {
+	case "some":
+		if len(body) == 0 {
+			return "the body is empty, and this sender sends none that is"
+		}
+	case "json":
+		body = bytes.TrimSpace(body)
+		if len(body) == 0 || (body[0] != '{' && body[0] != '[') {
+			return "the body is not a JSON object or array"
+		}
+	}
+	return ""
 }
 
 // tryKeys computes every live key over every content and compares with every signature.
