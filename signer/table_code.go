@@ -171,6 +171,7 @@ func codeProviders() []Provider {
 				ID: "npm", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:x-npm-signature", Prefix: "sha256="},
 				Event:     []string{"json:event"},
+				Evidence:  "sdk npm-hook-receiver@1.0.0",
 			}},
 		},
 		{
