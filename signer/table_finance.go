@@ -74,6 +74,7 @@ func financeProviders() []Provider {
 				Content:   "{timestamp}.{body}",
 				Signature: Signature{From: "header:terra-signature", Format: "pairs", Field: "v1"},
 				Timestamp: &Timestamp{From: "field:t"},
+				Body:      "some",
 				Event:     []string{"json:type"},
 				Evidence:  "sdk terra-api@2.1.0",
 			}},
