@@ -122,7 +122,7 @@ func TestFlowAnswersQueries(t *testing.T) {
 		{testFlow(1), `host:relay.* query:*token=* type:application/json fate:answered target:*:3000 method:post seq:1 attempt:1`, true},
 		{testFlow(1), `is:dead or is:error or is:replay or is:duplicate or is:marked or is:pending or is:unchecked`, false},
 		{testFlow(1), `"BEARER canary"`, true},
-		{failed, `is:dead is:error -is:answered is:unchecked failure:timed* -status:*`, true},
+		{failed, `is:dead is:error -is:answered is:unchecked failure:timed-out -status:*`, true},
 		{NewFlow(testDelivery(4), noon), `is:pending -ms:* -is:error`, true},
 		{testFlow(1).Tagged(Duplicate), `is:duplicate tag:dup*`, true},
 	} {
@@ -189,6 +189,26 @@ func TestEveryFieldOfTheLanguageIsAnswered(t *testing.T) {
 	for _, w := range words {
 		if !slices.Contains(known, w) {
 			t.Errorf("the language does not know is:%s", w)
+		}
+	}
+}
+
+// TestWordsCoverThoseOfTheTunnel fails when the protocol has a word that our
+// files have not.
+func TestWordsCoverThoseOfTheTunnel(t *testing.T) {
+	for k := tunnel.FailureKind(1); k.String() != tunnel.FailureKind(0).String(); k++ {
+		if failureOf(failureWord(k)) != k {
+			t.Errorf("failure %s has no word", k)
+		}
+	}
+	for o := tunnel.Origin(1); o.String() != tunnel.Origin(0).String(); o++ {
+		if originOf(originWords()[o]) != o {
+			t.Errorf("origin %s has no word", o)
+		}
+	}
+	for f := tunnel.Fate(1); f.String() != tunnel.Fate(0).String(); f++ {
+		if fateWord(f) == "unknown" {
+			t.Errorf("fate %s has no word", f)
 		}
 	}
 }
