@@ -354,3 +354,25 @@ func FuzzRedaction(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkRedaction(b *testing.B) {
+	f := testFlow(1)
+	r := DefaultRedaction()
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Flow(f)
+	}
+}
+
+func BenchmarkIdentifier(b *testing.B) {
+	i := NewIdentifier()
+	for name, provider := range map[string]string{"named": "stripe", "guessed": ""} {
+		b.Run(name, func(b *testing.B) {
+			f := testFlow(1)
+			b.ReportAllocs()
+			for b.Loop() {
+				i.Flow(f, provider)
+			}
+		})
+	}
+}
