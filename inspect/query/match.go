@@ -17,7 +17,9 @@ type matcher struct {
 }
 
 func (m *matcher) pay(n int) bool {
-	m.work -= n + 1
+	if m.work >= 0 {
+		m.work -= n + 1
+	}
 	return m.work >= 0
 }
 
@@ -162,7 +164,7 @@ func (p *pattern) any(m *matcher, values []string) bool {
 func (p *pattern) whole(m *matcher, v string) bool {
 	switch {
 	case p.re != nil:
-		v = v[:min(len(v), maxValue)]
+		v = v[:min(len(v), maxValue, p.reach())]
 		return m.pay(len(v)*p.cost) && p.re.MatchString(v)
 	case p.wild:
 		return wildcards(m, p.text, v[:min(len(v), maxValue)])
@@ -184,9 +186,7 @@ func within[T string | []byte](p *pattern, m *matcher, v T) bool {
 	if p.re == nil {
 		return m.pay(len(v)) && find(p.text, p.next, v)
 	}
-	// The larger the expression, the less of a long text it sees: its time is
-	// bounded by the product.
-	v = v[:min(len(v), max(maxValue, maxWork/16/p.cost))]
+	v = v[:min(len(v), p.reach())]
 	if !m.pay(len(v) * p.cost) {
 		return false
 	}
@@ -198,6 +198,10 @@ func within[T string | []byte](p *pattern, m *matcher, v T) bool {
 	}
 	return false
 }
+
+// reach is how far a regular expression looks into a text: its time is bounded
+// by the product of both lengths. One of 8 instructions sees 1 MiB.
+func (p *pattern) reach() int { return maxWork / 8 / max(p.cost, 1) }
 
 func lower(c byte) byte {
 	if c >= 'A' && c <= 'Z' {
