@@ -321,6 +321,20 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
+// Xero's webhooks look like its handshake but for their numbers: they are the
+// application's.
+func TestXeroWebhooksAreNoHandshakes(t *testing.T) {
+	app := &application{status: 404}
+	ask := signed(t, "xero", "example", `{"events":[],"firstEventSequence":0,"lastEventSequence":0,"entropy":"UQ"}`, at)
+	if r := handshake(t, "xero", "example", ask, app); r.Status != 200 || r.By != tunnel.ByHandshake {
+		t.Errorf("handshake: %+v", r)
+	}
+	real := signed(t, "xero", "example", `{"events":[{"eventType":"UPDATE"}],"firstEventSequence":1,"lastEventSequence":1,"entropy":"UQ"}`, at)
+	if r := handshake(t, "xero", "example", real, app); r.Status != 404 {
+		t.Errorf("webhook: %+v", r)
+	}
+}
+
 func TestKeyedHandshakesAreOneASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := handshaker(t, "linkedin", "example", &application{status: 404})
