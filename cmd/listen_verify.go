@@ -204,7 +204,7 @@ var (
 // never wider than a request that could be a webhook.
 func relayHandshake(h *signer.Handshake) ([]relay.Handshake, bool) {
 	m := &h.Match
-	if h.Keyed != "" || len(m.Absent) > 0 || len(m.Form) > 0 || h.Show != "" || h.Secret != "" {
+	if h.Keyed != "" || len(m.Absent) > 0 || len(m.Form) > 0 || h.Secret != "" { // a secret is for the listener to see
 		return nil, false
 	}
 	r := relay.Handshake{Method: m.Method, Reply: relay.Reply{Status: h.Reply.Status}}
