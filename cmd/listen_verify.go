@@ -98,6 +98,9 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 	case !checks && v.dedupe == "drop":
 		return nil, usage("say whose: --verify stripe --secret REF", "--dedupe drop needs --verify: only what is verified is dropped")
 	}
+	if who == autoProvider && v.onInvalid == "block" {
+		note("warning: --verify auto believes the sender's headers about how it signs; to block, name the provider")
+	}
 	keys, err := env.secrets(ctx, v.secrets)
 	if err != nil {
 		return nil, err

@@ -179,6 +179,30 @@ func TestBlockWithoutKeysAsksAgain(t *testing.T) {
 	}
 }
 
+// Anybody can have a provider sign with its published key: a guess at the
+// provider must not make that valid, nor dial for it.
+func TestDetectedProvidersUseNoPublishedKeys(t *testing.T) {
+	f := &countingKeys{}
+	j := stage.NewJudge(stage.JudgeOptions{Keys: []signer.Key{{Secret: "example"}}, Options: signer.Options{Fetcher: f}})
+	req := &signer.Request{Method: "POST", URL: url, Header: http.Header{"X-Amz-Sns-Message-Type": {"Notification"}}, Body: []byte(
+		`{"Type":"Notification","MessageId":"m","TopicArn":"arn:aws:sns:us-east-1:1:t","Message":"x","Timestamp":"2023-11-14T22:13:20.000Z","SignatureVersion":"2","Signature":"AAAA","SigningCertURL":"https://sns.us-east-1.amazonaws.com/a.pem"}`)}
+	if got := j.Judge(t.Context(), req, at); got.Provider != "aws-sns" || got.Verdict.Authentic() || f.n != 0 {
+		t.Errorf("%+v, %d fetches", got.Verdict, f.n)
+	}
+}
+
+type countingKeys struct{ n int }
+
+func (c *countingKeys) Keys(context.Context, string, string) ([]signer.JWK, error) {
+	c.n++
+	return nil, os.ErrDeadlineExceeded
+}
+
+func (c *countingKeys) Certificate(context.Context, string, string) ([]byte, error) {
+	c.n++
+	return nil, os.ErrDeadlineExceeded
+}
+
 func replayed(t *testing.T, app tunnel.Handler, path string) (tunnel.Handler, *stage.ReplayFile) {
 	t.Helper()
 	f, err := stage.OpenReplayFile(path, at)
