@@ -34,6 +34,10 @@ func (f *Flow) Verified(v signer.Verdict, why *signer.Diagnosis) *Flow {
 	return g
 }
 
+// maxIdentified bounds the bodies that are parsed to name an event: this is
+// done for every delivery before it is forwarded.
+const maxIdentified = 256 << 10
+
 // Identified is f with the provider, event and provider's id that its headers
 // and body name. A provider that the user named stands; its event is found
 // by its own rules.
@@ -41,6 +45,9 @@ func (f *Flow) Identified(provider string) *Flow {
 	req, err := f.request()
 	if err != nil {
 		return f
+	}
+	if len(req.Body) > maxIdentified {
+		req.Body = nil // the headers have to do
 	}
 	g := f.clone()
 	g.Provider = provider

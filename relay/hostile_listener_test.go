@@ -126,10 +126,17 @@ func TestLiesOfAListenerSettleNothing(t *testing.T) {
 		"a second result": func(i *impostor, id []byte) []byte {
 			return append(result(i.epoch, id, 1, 200<<10, nil), result(i.epoch, id, 1, 0, nil)...)
 		},
-		"a failure of another":   func(i *impostor, _ []byte) []byte { return frame(0x03, num(i.epoch), foreign[:], num(1), []byte{1}, str("")) },
-		"a failure of no kind":   func(i *impostor, id []byte) []byte { return frame(0x03, num(i.epoch), id, num(1), []byte{99}, str("")) },
-		"status 101":             func(i *impostor, id []byte) []byte { b := result(i.epoch, id, 1, 0, nil); return bytes.Replace(b, num(200), num(101), 1) },
-		"pauses in a flood":      func(*impostor, []byte) []byte { return bytes.Repeat(append(frame(0x04, str("p")), frame(0x05)...), 200) },
+		"a failure of another": func(i *impostor, _ []byte) []byte {
+			return frame(0x03, num(i.epoch), foreign[:], num(1), []byte{1}, str(""))
+		},
+		"a failure of no kind": func(i *impostor, id []byte) []byte { return frame(0x03, num(i.epoch), id, num(1), []byte{99}, str("")) },
+		"status 101": func(i *impostor, id []byte) []byte {
+			b := result(i.epoch, id, 1, 0, nil)
+			return bytes.Replace(b, num(200), num(101), 1)
+		},
+		"pauses in a flood": func(*impostor, []byte) []byte {
+			return bytes.Repeat(append(frame(0x04, str("p")), frame(0x05)...), 200)
+		},
 		"hello again":            func(i *impostor, _ []byte) []byte { return hello(mine.ID, i.epoch, 1) },
 		"a frame for a listener": func(*impostor, []byte) []byte { return frame(0x16, str("hi")) },
 		"noise":                  func(*impostor, []byte) []byte { return noise(1000) },

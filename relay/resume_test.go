@@ -255,7 +255,7 @@ func TestDeletedDeliveriesAreAnnounced(t *testing.T) {
 	for range 3 {
 		post(t, ep.URL, nil)
 	}
-	gap := make(chan tunnel.Gap, 1)
+	gap, paused := make(chan tunnel.Gap, 1), make(chan bool, 1)
 	ended := make(chan error, 1)
 	c := tunnel.NewClient(tunnel.ClientOptions{Dial: r.Dial(ep.OwnerKey), Endpoint: ep.ID,
 		Probe: func(context.Context) error { return errCut },
@@ -269,10 +269,12 @@ func TestDeletedDeliveriesAreAnnounced(t *testing.T) {
 			case *tunnel.Gap:
 				gap <- *e
 			case tunnel.PausedEvent:
-				go ownerCall(t, r, ep, "DELETE", "?force=true", nil, nil)
+				paused <- true
 			}
 		}})
 	go func() { ended <- c.Run(t.Context()) }()
+	<-paused
+	ownerCall(t, r, ep, "DELETE", "?force=true", nil, nil)
 	err := <-ended
 	var ce *tunnel.CloseError
 	if !errors.As(err, &ce) || ce.Code != tunnel.CloseGone || !strings.Contains(ce.Reason, "revoked") {

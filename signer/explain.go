@@ -467,7 +467,7 @@ func (e *explainer) timestampUnit(v Verdict) (Diagnosis, bool) {
 // provider looks whether the message is right by the rule of another scheme, or at least looks like one.
 func (e *explainer) provider() (Diagnosis, bool) {
 	keys := slices.Concat(e.keys, e.others)
-	all := Providers()
+	all := table()
 	for i := range all {
 		for j := range all[i].Schemes {
 			s := &all[i].Schemes[j]
