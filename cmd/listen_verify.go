@@ -60,7 +60,8 @@ func (v *verifyFlags) row() (*signer.Provider, error) {
 
 // verification is what a listener does with signatures.
 type verification struct {
-	stages []stage.Stage // verify, filter, handshake, block
+	verify, filter, handshake, block stage.Stage
+
 	replay *stage.ReplayFile
 }
 
@@ -137,7 +138,7 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 	if v.handshake == "auto" && (row != nil || checks) {
 		handshake = stage.Handshake(stage.HandshakeOptions{Provider: row, Keys: keys, Options: options, Report: handshakeNote(note)})
 	}
-	out.stages = []stage.Stage{verify, filter, handshake, block}
+	out.verify, out.filter, out.handshake, out.block = verify, filter, handshake, block
 	return out, nil
 }
 

@@ -248,7 +248,7 @@ func (r *replayer) again(f *inspect.Flow, body []byte) (*inspect.Flow, error) {
 func (r *replayer) send(ctx context.Context, o *listenOptions, f *inspect.Flow) (*inspect.Flow, error) {
 	own := *o
 	own.headers = append(slices.Clone(o.headers), "Hook-Replay: "+strconv.Itoa(f.Replay))
-	forwarder, target, err := own.forwarder()
+	forwarder, target, err := own.forwarder(own.forward)
 	if err != nil {
 		return f, err
 	}

@@ -47,6 +47,10 @@ type ClientOptions struct {
 	// probed every two seconds, and the tunnel goes on when it opens.
 	Probe func(ctx context.Context) error
 
+	// Spared is asked before such a pause where there are several targets: true
+	// means that another of them can be reached, and that the tunnel goes on.
+	Spared func(ctx context.Context) bool
+
 	// Events is told what happens, one event at a time and in order. It must
 	// not call the Client.
 	Events func(Event)

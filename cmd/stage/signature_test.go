@@ -40,14 +40,14 @@ func signed(t *testing.T, scheme, secret, body string, when time.Time) *tunnel.D
 	}
 }
 
-// application answers with a status and counts.
-type application struct {
+// counting answers with a status and counts.
+type counting struct {
 	mu     sync.Mutex
 	status int
 	seen   int
 }
 
-func (a *application) Handle(context.Context, *tunnel.Delivery) (*tunnel.Result, error) {
+func (a *counting) Handle(context.Context, *tunnel.Delivery) (*tunnel.Result, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seen++
@@ -101,7 +101,7 @@ func TestVerdictIsInTheResult(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var told *stage.Judgement
-			h := stage.Chain(&application{status: 200}, stage.Verify(stage.VerifyOptions{
+			h := stage.Chain(&counting{status: 200}, stage.Verify(stage.VerifyOptions{
 				Judge: judge(t, "example", test.schemes...), Report: func(_ *tunnel.Delivery, j *stage.Judgement) { told = j },
 			}))
 			r, err := h.Handle(t.Context(), test.d)
@@ -143,7 +143,7 @@ func TestPublicKeyIsNeverASharedSecret(t *testing.T) {
 }
 
 func TestBlock(t *testing.T) {
-	app := &application{status: 200}
+	app := &counting{status: 200}
 	h := stage.Chain(app, stage.Verify(stage.VerifyOptions{Judge: judge(t, "example", "stripe")}), stage.Block())
 	r, err := h.Handle(t.Context(), signed(t, "stripe", "another", "{}", at))
 	if err != nil || r.Status != 401 || r.By != tunnel.ByBlock || r.Verdict != stage.Bad || app.seen != 0 {
@@ -172,7 +172,7 @@ func TestBlockWithoutKeysAsksAgain(t *testing.T) {
 	j := stage.NewJudge(stage.JudgeOptions{Provider: "x", Schemes: []*signer.Scheme{&s}, Options: signer.Options{Fetcher: noKeys{}}})
 	d := &tunnel.Delivery{ID: tunnel.NewID(at), Method: "POST", URL: url, ReceivedAt: at, Body: []byte("{}"), Header: tunnel.Header{
 		{Name: "X-Signature-Ed25519", Value: strings.Repeat("00", 64)}, {Name: "X-Signature-Timestamp", Value: "1700000000"}}}
-	r, err := stage.Chain(&application{status: 200}, stage.Verify(stage.VerifyOptions{Judge: j}), stage.Block()).Handle(t.Context(), d)
+	r, err := stage.Chain(&counting{status: 200}, stage.Verify(stage.VerifyOptions{Judge: j}), stage.Block()).Handle(t.Context(), d)
 	if err != nil || r.Status != 503 || r.By == tunnel.ByBlock {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -214,7 +214,7 @@ func replayed(t *testing.T, app tunnel.Handler, path string) (tunnel.Handler, *s
 
 func TestOnlyAnsweredDuplicatesAreDropped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "seen")
-	app := &application{status: 500}
+	app := &counting{status: 500}
 	h, f := replayed(t, app, path)
 	again := func(what string, d *tunnel.Delivery, seen int, outcome byte) {
 		t.Helper()
@@ -328,7 +328,7 @@ func challenge(code string) *tunnel.Delivery {
 }
 
 func TestHandshakes(t *testing.T) {
-	app := &application{status: 404}
+	app := &counting{status: 404}
 	r := handshake(t, "slack", "", &tunnel.Delivery{Method: "POST", URL: url, Body: []byte(`{"type":"url_verification","challenge":"abc"}`)}, app)
 	if r.By != tunnel.ByHandshake || string(r.Body) != `{"challenge":"abc"}` {
 		t.Errorf("slack: %+v", r)
@@ -360,7 +360,7 @@ func TestXeroWebhooksAreNoHandshakes(t *testing.T) {
 
 func TestKeyedHandshakesAreOneASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := handshaker(t, "linkedin", "example", &application{status: 404})
+		h := handshaker(t, "linkedin", "example", &counting{status: 404})
 		if r := shake(t, h, challenge("a1")); r.Status != 200 {
 			t.Fatalf("%+v", r)
 		}
