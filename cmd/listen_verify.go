@@ -99,6 +99,9 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 	case !checks && v.dedupe == "drop":
 		return nil, usage("say whose: --verify stripe --secret REF", "--dedupe drop needs --verify: only what is verified is dropped")
 	}
+	if who == autoProvider && v.onInvalid == "block" {
+		note("warning: --verify auto believes the sender's headers about how it signs; to block, name the provider")
+	}
 	keys, err := env.secrets(ctx, v.secrets)
 	if err != nil {
 		return nil, err
@@ -205,7 +208,7 @@ var (
 // never wider than a request that could be a webhook.
 func relayHandshake(h *signer.Handshake) ([]relay.Handshake, bool) {
 	m := &h.Match
-	if h.Keyed != "" || len(m.Absent) > 0 || len(m.Form) > 0 || h.Show != "" || h.Secret != "" {
+	if h.Keyed != "" || len(m.Absent) > 0 || len(m.Form) > 0 || h.Secret != "" { // a secret is for the listener to see
 		return nil, false
 	}
 	r := relay.Handshake{Method: m.Method, Reply: relay.Reply{Status: h.Reply.Status}}
