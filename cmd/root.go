@@ -51,6 +51,7 @@ func newRoot(env *Env) *cobra.Command {
 		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
 	)
+	root.AddCommand(newTopics()...)
 	return root
 }
 
