@@ -125,11 +125,33 @@ func (l *link) poke() {
 	}
 }
 
+// buffers are for what waits to be written and for bodies on their way there:
+// an idle tunnel holds none.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKept is the largest buffer that is used again.
+const maxKept = 1 << 20
+
+func keepBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxKept {
+		b = b[:0]
+		buffers.Put(&b)
+	}
+}
+
+// queue appends a frame to out. Guarded by mu.
+func (l *link) queue(f frame) {
+	if l.out == nil {
+		l.out = *buffers.Get().(*[]byte)
+	}
+	l.out = appendFrame(l.out, f)
+}
+
 // send queues a frame. Frames keep their order; pieces of bodies come after
 // whatever small frames are waiting.
 func (l *link) send(f frame) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
+	l.queue(f)
 	l.mu.Unlock()
 	l.poke()
 }
@@ -145,7 +167,7 @@ func (l *link) sendFirst(f frame) {
 // sendWith queues a frame and the long body that belongs to it.
 func (l *link) sendWith(f frame, b *bulk) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
+	l.queue(f)
 	l.bulk = append(l.bulk, b)
 	l.mu.Unlock()
 	l.poke()
@@ -154,7 +176,7 @@ func (l *link) sendWith(f frame, b *bulk) {
 // sendAnswer is send or, where b is not nil, sendWith for an answer.
 func (l *link) sendAnswer(f frame, b *bulk) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
+	l.queue(f)
 	l.answers++
 	if b == nil {
 		l.inline++
@@ -189,7 +211,6 @@ func (l *link) drop(id ID) bool {
 // write is the writer's loop: it takes all that waits and sends it as one
 // message, without a timer. It returns why the link ended.
 func (l *link) write() error {
-	var spare []byte
 	for {
 		select {
 		case <-l.wake:
@@ -198,7 +219,7 @@ func (l *link) write() error {
 		}
 		for {
 			runtime.Gosched() // others may be about to add to this message
-			batch, piece, closing := l.take(spare)
+			batch, piece, closing := l.take()
 			if len(batch) == 0 && piece == nil {
 				if closing == nil {
 					break
@@ -217,20 +238,16 @@ func (l *link) write() error {
 				l.fail(err)
 				return context.Cause(l.ctx)
 			}
-			spare = nil
-			if cap(batch) <= maxBatch+pieceSize {
-				spare = batch[:0]
-			}
+			keepBuffer(batch)
 		}
-		spare = nil // an idle tunnel keeps no buffer
 	}
 }
 
 // take empties the queue of frames and picks the body whose turn it is.
-func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseError) {
+func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch, l.out = l.out, spare
+	batch, l.out = l.out, nil
 	l.answers -= l.inline
 	l.inline = 0
 	if l.pong != nil {
