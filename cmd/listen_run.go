@@ -73,10 +73,14 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
-	l.client = tunnel.NewClient(tunnel.ClientOptions{
-		Dial: func(ctx context.Context) (tunnel.Conn, error) {
-			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
+	dialer := &tunnel.Dialer{
+		Client: api.http, Relay: api.base, Key: k.OwnerKey, Transport: tunnel.Transport(o.transport),
+		FellBack: func(why error) {
+			l.notice("WebSockets do not get through (" + plainCause(why) + "): polling instead")
 		},
+	}
+	l.client = tunnel.NewClient(tunnel.ClientOptions{
+		Dial:     dialer.Dial,
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
 		Handler: stage.Chain(line.last, stage.Record(l.flows), stage.Identify(o.signing.provider), signatures.verify, signatures.filter, line.filter,
 			signatures.handshake, signatures.block, line.mock, line.exec, line.chaos, line.route),
