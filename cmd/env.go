@@ -30,6 +30,8 @@ type Env struct {
 	Getenv func(string) string
 	HTTP   *http.Client // for relays; nil: one that obeys the proxy variables
 
+	Keychain Keychain // nil: that of the operating system
+
 	InTTY, OutTTY, ErrTTY bool
 }
 

@@ -130,6 +130,17 @@ func nearestFlag(c *cobra.Command, name string) string {
 	return best
 }
 
+// nearestCommand finds the command below c that was probably meant.
+func nearestCommand(c *cobra.Command, name string) string {
+	best, distance := "", 3
+	for _, sub := range c.Commands() {
+		if d := editDistance(name, sub.Name()); !sub.Hidden && d < distance {
+			best, distance = sub.Name(), d
+		}
+	}
+	return best
+}
+
 // editDistance is Levenshtein's.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)

@@ -36,6 +36,10 @@ type listenOptions struct {
 	cacert      string
 	allowTarget bool
 
+	noHistory bool
+	redact    []string
+	signing   verifyFlags
+
 	output   string
 	json     bool
 	printURL bool
@@ -57,7 +61,7 @@ reachable from this machine only. The endpoint belongs to the project folder: th
 same URL comes back next time.`,
 		Example: `  hook listen 3000
   hook listen localhost:3000/webhooks --relay https://hooks.example
-  hook listen 3000 --json | jq 'select(.type == "delivery")'`,
+  hook listen 3000 --json | jq 'select(.type == "end")'`,
 		Args: args(0, 1),
 		RunE: func(c *cobra.Command, given []string) error {
 			if len(given) == 1 {
@@ -92,9 +96,12 @@ same URL comes back next time.`,
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the target's TLS certificate")
 	f.StringVar(&o.cacert, "cacert", "", "certificate authority of the target, PEM file, besides the system's")
 	f.BoolVar(&o.allowTarget, "allow-target", false, "permit link-local and cloud metadata addresses as target")
+	o.signing.flags(c)
 	choiceVar(c, &o.output, "output", "o", "plain", "plain, json or quiet", "plain", "json", "quiet")
 	f.BoolVar(&o.json, "json", false, "same as --output json")
 	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")
+	f.BoolVar(&o.noHistory, "no-history", false, "record nothing on disk")
+	f.StringArrayVar(&o.redact, "redact", nil, "header to take out before recording; such flows cannot be replayed exactly; repeatable")
 	f.BoolVar(&o.noRetry, "no-retry", false, "exit at the first lost link instead of dialling again")
 	durationVar(f, &o.exitOn, "exit-on-disconnect", 0, "exit with 5 when the relay was not reached for so long; 0 for never")
 	aliases(f, map[string]string{
@@ -142,6 +149,7 @@ func (o *listenOptions) request(again bool) relay.EndpointRequest {
 	respond, budget := relay.Respond(o.respond), o.budget.Milliseconds()
 	p.Respond, p.BudgetMS, p.RetryFor = &respond, &budget, seconds(o.retryFor)
 	p.MaxAttempts, p.Ordered = &o.maxAttempts, &o.ordered
+	o.signing.policy(&p, o.changed != nil && o.changed("budget"))
 	r.Policy = &p
 	return r
 }

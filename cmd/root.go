@@ -47,7 +47,9 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetVersionTemplate("hook {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		newListen(env), newRelay(env), newEndpoint(env), newQueue(env), newDemo(env), newVersion(env),
+		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
+		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
+		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
 	)
 	return root
 }
@@ -55,8 +57,8 @@ func newRoot(env *Env) *cobra.Command {
 // unknownCommand names the command that was probably meant.
 func unknownCommand(c *cobra.Command, name string) error {
 	hint := "\"hook --help\" lists the commands"
-	if s := c.SuggestionsFor(name); len(s) > 0 {
-		hint = fmt.Sprintf("did you mean \"hook %s\"?", s[0])
+	if best := nearestCommand(c, name); best != "" {
+		hint = fmt.Sprintf("did you mean \"hook %s\"?", best)
 	}
 	return usage(hint, "unknown command %q", name)
 }
@@ -98,8 +100,8 @@ func group(c *cobra.Command) *cobra.Command {
 			return c.Help()
 		}
 		hint := fmt.Sprintf("\"%s --help\" lists the commands", c.CommandPath())
-		if s := c.SuggestionsFor(args[0]); len(s) > 0 {
-			hint = fmt.Sprintf("did you mean \"%s %s\"?", c.CommandPath(), s[0])
+		if best := nearestCommand(c, args[0]); best != "" {
+			hint = fmt.Sprintf("did you mean \"%s %s\"?", c.CommandPath(), best)
 		}
 		return usage(hint, "unknown command %q", c.CommandPath()+" "+args[0])
 	}

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,8 +40,15 @@ func (p problem) Error() string { return p.Title + ": " + p.Detail }
 // compares them.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	methods := map[string][]string{"/v1/tunnel": {"GET"}, "/v1/endpoints/{id}/queue/{delivery}/body": {"GET"}}
 	for pattern, h := range s.endpoints() {
 		mux.Handle(pattern, s.serve(h))
+		method, path, _ := strings.Cut(pattern, " ")
+		methods[path] = append(methods[path], method)
+	}
+	for path, allow := range methods {
+		slices.Sort(allow)
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { problemMethod(allow...).write(w) })
 	}
 	mux.HandleFunc("GET /v1/endpoints/{id}/queue/{delivery}/body", s.itemBody)
 	mux.HandleFunc("GET /v1/tunnel", s.tunnel)
@@ -235,6 +244,7 @@ func (s *Server) create(r *http.Request) (int, any, error) {
 	}
 	ep.IDs = []PublicID{{Hash: HashOf(id)}}
 	ep.Owner = HashOf(key)
+	seen := s.changes.Load()
 	ep, err = s.store.Create(r.Context(), ep)
 	status := http.StatusCreated
 	if errors.Is(err, ErrExists) && ep.ownedBy(key) { // two repeats at once
@@ -243,7 +253,7 @@ func (s *Server) create(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, fmt.Errorf("creating an endpoint: %w", err)
 	}
-	h := s.adopt(ep)
+	h := s.adopt(ep, seen)
 	s.due()
 	v, err := s.view(r.Context(), h, id, c)
 	v.OwnerKey = key

@@ -43,6 +43,9 @@ func (s *Server) tunnel(w http.ResponseWriter, r *http.Request) {
 // serveTunnel runs one connection of a listener; base is the relay's own URL
 // as the listener used it.
 func (s *Server) serveTunnel(conn tunnel.Conn, key, base string) {
+	if a, ok := conn.(tunnel.Aborter); ok {
+		defer a.Abort()
+	}
 	hello, err := tunnel.ReadHello(s.ctx, conn)
 	if err != nil {
 		say(conn, tunnel.CloseProtocol, err.Error())
@@ -164,6 +167,7 @@ func (h *hub) attach(ctx context.Context, conn tunnel.Conn, hello *tunnel.Hello,
 	h.mu.Lock()
 	h.session, h.wake, h.began, h.used, h.closing = ses, wakes, now, now, ""
 	h.mu.Unlock()
+	h.s.pin(h)
 	h.s.noteTunnel(ses, release, 1)
 	h.watchExpiry(ses, ep.ExpiresAt)
 	return ses, wakes, nil
@@ -227,6 +231,7 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 	for _, o := range hello.Open {
 		open[o.ID] = o.Attempt
 	}
+	h.landed(ctx, open)
 	h.mu.Lock()
 	lost := h.leases
 	h.leases = make(map[tunnel.ID]*lease)
@@ -235,7 +240,7 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 		l := lost[id]
 		if l == nil { // this relay was restarted, or another had the tunnel
 			it, err := h.s.store.Item(ctx, h.id, id)
-			if err != nil || it.Dead || it.Attempts+1 != attempt {
+			if err != nil || it.Dead || it.Attempts+1 != attempt && it.next() != attempt {
 				continue
 			}
 			l = &lease{item: it, attempt: attempt}
@@ -244,8 +249,8 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 			continue
 		}
 		delete(lost, id)
-		l.session = ses
 		h.mu.Lock()
+		l.session = ses
 		h.leases[id] = l
 		h.mu.Unlock()
 		ses.Resume(id, attempt, l.item.Size, func(o tunnel.Outcome) { h.ended(id, o) })
@@ -255,16 +260,41 @@ func (h *hub) resume(ctx context.Context, ses *tunnel.Session, hello *tunnel.Hel
 	h.mu.Lock()
 	epoch := h.ep.Epoch
 	for id, l := range lost {
-		if l.session == nil { // the application may have acted: it was an attempt
-			list = append(list, Settlement{ID: id, Outcome: Retry, Attempts: l.attempt, NextAt: now, Reason: "listener lost", At: now})
-		} else {
+		if l.session != nil {
 			h.leases[id] = l // its outcome is being written
+			delete(lost, id)
 		}
 	}
 	h.mu.Unlock()
+	for id, l := range lost { // the application may have acted: it was an attempt
+		it, err := h.s.store.Item(ctx, h.id, id)
+		if err == nil && !it.Dead && it.Attempts < l.attempt { // else another relay had it meanwhile
+			list = append(list, Settlement{ID: id, Outcome: Retry, Attempts: l.attempt, NextAt: now, Reason: "listener lost", At: now})
+		}
+	}
 	if len(list) > 0 {
 		if err := h.s.store.Settle(ctx, h.id, epoch, list); err != nil {
 			h.s.log.Error("lost attempts not counted", "endpoint", h.label(), "err", err)
+		}
+	}
+}
+
+// landed waits for those live attempts of a lost session that are on their way
+// into the queue: only there can the listener take them up again.
+func (h *hub) landed(ctx context.Context, open map[tunnel.ID]int) {
+	ctx, cancel := context.WithTimeout(ctx, retrySoon)
+	defer cancel()
+	for id := range open {
+		h.mu.Lock()
+		a := h.lives[id]
+		h.mu.Unlock()
+		if a == nil {
+			continue
+		}
+		select {
+		case <-a.wait():
+		case <-ctx.Done():
+			return
 		}
 	}
 }

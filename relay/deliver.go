@@ -18,9 +18,12 @@ type attempt struct {
 	free func() // of the body
 	ch   chan tunnel.Outcome
 
-	mu    sync.Mutex
-	state attemptState
-	out   *tunnel.Outcome // came while the delivery was being stored
+	mu      sync.Mutex
+	state   attemptState
+	out     *tunnel.Outcome // came while the delivery was being stored
+	dropped bool            // tooLate, and the outcome has come
+	ended   bool            // see hub.over
+	waiting chan struct{}
 }
 
 // attemptState says who wants the outcome.
@@ -39,19 +42,22 @@ func (a *attempt) done(o tunnel.Outcome) {
 	defer a.free()
 	a.mu.Lock()
 	state := a.state
-	if state == beingStored {
+	switch state {
+	case senderWaits:
+		a.ch <- o // has room; within mu, or turn would miss it
+	case beingStored:
 		a.out = &o
 	}
 	a.mu.Unlock()
 	switch state {
-	case senderWaits:
-		a.ch <- o
 	case inQueue:
 		a.h.ended(a.d.ID, o)
 	case senderLeft:
 		a.say(tunnel.Settlement{Fate: tunnel.SenderLeft})
+		a.h.over(a)
 	case tooLate:
 		a.say(tunnel.Settlement{Fate: tunnel.TooLate})
+		a.h.over(a)
 	}
 }
 
@@ -80,21 +86,95 @@ var errBudget = errors.New("budget over")
 
 // Deliver answers a webhook as the endpoint's policy says.
 func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
-	ep := h.record()
+	ep, err := h.fresh(ctx)
+	if errors.Is(err, ErrNotFound) {
+		return refuse(problemGone(""))
+	}
+	if w.Use = w.Use && ep.MaxUses > 0; !w.Use {
+		return h.deliver(ctx, &ep, w)
+	}
+	if ep.Policy.Respond != Queue { // which takes the use as it stores
+		left, err := h.s.store.Use(ctx, h.id, 1, w.Delivery.ReceivedAt)
+		if errors.Is(err, ErrUsedUp) {
+			return refuse(problemGone(UsedUp))
+		}
+		if err != nil {
+			h.s.log.Error("use not counted", "endpoint", h.label(), "err", err)
+			return refuse(problemStorage(retrySoon))
+		}
+		h.counted(left)
+		w.Use = false
+	}
+	ans := h.deliver(ctx, &ep, w)
+	if ans.Refusal == nil {
+		h.intakeClosed() // if that was the last one
+	} else if !w.Use {
+		if left, err := h.s.store.Use(context.WithoutCancel(ctx), h.id, -1, w.Delivery.ReceivedAt); err == nil {
+			h.counted(left)
+		}
+	}
+	return ans
+}
+
+// deliver is Deliver without regard to uses.
+func (h *hub) deliver(ctx context.Context, ep *Endpoint, w Webhook) Answer {
 	p := ep.Policy
 	if p.Respond == Queue {
-		return h.accept(ctx, &ep, w, nil)
+		return h.accept(ctx, ep, w, nil)
 	}
 	ses, ok := h.admit(ctx, p.Ordered)
 	if !ok {
-		return h.store(ctx, &ep, w, nil, h.absent(ses))
+		return h.store(ctx, ep, w, nil, h.absent(ses))
 	}
-	defer func() {
-		h.mu.Lock()
-		h.live--
-		h.mu.Unlock()
-	}()
-	return h.pass(ctx, &ep, w, ses)
+	d := w.Delivery
+	d.Attempt, d.Budget = 1, p.Budget
+	a := &attempt{h: h, ses: ses, d: d, free: w.Release, ch: make(chan tunnel.Outcome, 1)}
+	h.mu.Lock()
+	if h.lives == nil {
+		h.lives = make(map[tunnel.ID]*attempt)
+	}
+	h.lives[d.ID] = a
+	h.mu.Unlock()
+	ans := h.pass(ctx, ep, w, a)
+	a.mu.Lock()
+	goesOn := a.state == senderLeft || a.state == tooLate && !a.dropped
+	a.mu.Unlock()
+	if !goesOn {
+		h.over(a)
+	}
+	return ans
+}
+
+// over counts a live attempt out, once nobody runs it or it is in the queue.
+func (h *hub) over(a *attempt) {
+	h.mu.Lock()
+	delete(h.lives, a.d.ID)
+	h.live--
+	next := h.live == 0 && h.ep.Policy.Ordered
+	h.mu.Unlock()
+	a.mu.Lock()
+	if a.waiting != nil {
+		close(a.waiting)
+		a.waiting = nil
+	}
+	a.ended = true
+	a.mu.Unlock()
+	if next {
+		h.poke(wakeAll) // what was stored meanwhile has its turn
+	}
+}
+
+// wait returns a channel that is closed when the attempt is over.
+func (a *attempt) wait() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waiting == nil {
+		a.waiting = make(chan struct{})
+		if a.ended {
+			close(a.waiting)
+		}
+	}
+	return a.waiting
 }
 
 // admit counts a webhook as live when a listener can take it now; an ordered
@@ -142,13 +222,11 @@ func (h *hub) unsettled(ctx context.Context) bool {
 
 // pass hands a webhook to the listener and waits for the answer within the
 // budget.
-func (h *hub) pass(ctx context.Context, ep *Endpoint, w Webhook, ses *tunnel.Session) Answer {
-	d := w.Delivery
-	d.Attempt, d.Budget = 1, ep.Policy.Budget
+func (h *hub) pass(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) Answer {
+	d, ses := a.d, a.ses
 	within, cancel := context.WithDeadlineCause(ctx, d.ReceivedAt.Add(d.Budget), errBudget)
 	defer cancel()
 	w.Hold()
-	a := &attempt{h: h, ses: ses, d: d, free: w.Release, ch: make(chan tunnel.Outcome, 1)}
 	switch err := ses.Deliver(within, d, w.Body, a.done); {
 	case err == nil:
 	case errors.Is(err, errBudget): // the window had no room for so long
@@ -261,7 +339,7 @@ func (h *hub) accept(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) A
 		h.mu.Unlock()
 	}
 	item, err := h.s.store.Push(ctx, h.id, Push{
-		Delivery: d, QueuedAt: d.ReceivedAt, MaxItems: h.s.opts.MaxItems, MaxBytes: h.s.opts.MaxQueueBytes,
+		Delivery: d, QueuedAt: d.ReceivedAt, Use: w.Use, MaxItems: h.s.opts.MaxItems, MaxBytes: h.s.opts.MaxQueueBytes,
 	}, w.Body)
 	if a != nil {
 		h.stored(a, item, err)
@@ -271,12 +349,19 @@ func (h *hub) accept(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) A
 	case errors.Is(err, ErrQuota):
 		h.s.metrics.limited("quota")
 		return refuse(problemQuota(time.Minute))
+	case errors.Is(err, ErrUsedUp):
+		return refuse(problemGone(UsedUp))
 	default:
 		h.s.log.Error("not stored", "endpoint", h.label(), "delivery", d.ID.String(), "err", err)
 		h.s.metrics.limited("storage")
 		return refuse(problemStorage(retrySoon))
 	}
 	h.s.bus.Changed(h.id, QueueChanged)
+	if w.Use {
+		h.mu.Lock()
+		h.stale = true // the store has counted
+		h.mu.Unlock()
+	}
 	return acknowledge(&ep.Policy.Accept, d.ID)
 }
 
@@ -293,7 +378,7 @@ func (h *hub) stored(a *attempt, item Item, err error) {
 	out := a.out
 	a.state = inQueue
 	if err != nil {
-		a.state = tooLate
+		a.state, a.dropped = tooLate, out != nil
 	}
 	a.mu.Unlock()
 	switch {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -32,6 +33,7 @@ type hub struct {
 	began   time.Time   // of session
 	closing CloseReason // intake was closed in the life of session, and it was told
 	live    int         // live attempts under way
+	lives   map[tunnel.ID]*attempt
 	leases  map[tunnel.ID]*lease
 	wake    chan wake // to the dispatcher of session
 
@@ -62,15 +64,17 @@ func (s *Server) hub(ctx context.Context, id Hash) (*hub, error) {
 	if h != nil && !h.isStale() {
 		return h, nil
 	}
+	seen := s.changes.Load()
 	ep, err := s.store.Lookup(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return s.adopt(ep), nil
+	return s.adopt(ep, seen), nil
 }
 
-// adopt makes ep the known record of its hub.
-func (s *Server) adopt(ep Endpoint) *hub {
+// adopt makes ep, read when seen changes had been told of, the known record of
+// its hub. When there were more since, it is read again before its next use.
+func (s *Server) adopt(ep Endpoint, seen uint64) *hub {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.hubs[ep.ID]
@@ -80,11 +84,15 @@ func (s *Server) adopt(ep Endpoint) *hub {
 		s.hubs[ep.ID] = h
 	}
 	h.mu.Lock()
+	h.stale = s.changes.Load() != seen
+	if ep.Epoch < h.ep.Epoch { // older than what is known
+		h.stale = true
+		ep = h.ep
+	}
 	for _, p := range h.ep.IDs {
 		delete(s.byHash, p.Hash)
 	}
 	h.ep = ep
-	h.stale = false
 	h.mu.Unlock()
 	for _, p := range ep.IDs {
 		s.byHash[p.Hash] = h
@@ -126,8 +134,24 @@ func (s *Server) drop(id EndpointID, h *hub) {
 	h.stale = true
 }
 
+// pin keeps a hub that has just got a listener: it may have been dropped for
+// want of room meanwhile.
+func (s *Server) pin(h *hub) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.hubs[h.id] = h
+	for _, p := range h.ep.IDs {
+		s.byHash[p.Hash] = h
+	}
+}
+
 // changed is told by the bus.
 func (s *Server) changed(id EndpointID, what Change) {
+	if what == RecordChanged {
+		s.changes.Add(1)
+	}
 	s.mu.Lock()
 	h := s.hubs[id]
 	s.mu.Unlock()
@@ -136,9 +160,20 @@ func (s *Server) changed(id EndpointID, what Change) {
 	case what == RecordChanged:
 		h.mu.Lock()
 		h.stale = true
+		ses := h.session
 		h.mu.Unlock()
+		if ses != nil {
+			s.spawn(func() { h.checkGone(ses) })
+		}
 	default:
 		h.poke(wakeNew)
+	}
+}
+
+// checkGone ends a session whose endpoint another relay has deleted.
+func (h *hub) checkGone(ses *tunnel.Session) {
+	if _, err := h.fresh(h.s.ctx); errors.Is(err, ErrNotFound) {
+		ses.Close(tunnel.CloseGone, "the endpoint is gone")
 	}
 }
 
@@ -172,22 +207,24 @@ func (h *hub) record() Endpoint {
 func (h *hub) fresh(ctx context.Context) (Endpoint, error) {
 	if h.isStale() {
 		ep := h.record()
+		seen := h.s.changes.Load()
 		read, err := h.s.store.Lookup(ctx, ep.IDs[0].Hash)
 		if err != nil {
 			return ep, err
 		}
-		h.s.adopt(read)
+		h.s.adopt(read, seen)
 	}
 	return h.record(), nil
 }
 
 // update changes the record in the store and here.
 func (h *hub) update(ctx context.Context, fn func(*Endpoint) error) (Endpoint, error) {
+	seen := h.s.changes.Load()
 	ep, err := h.s.store.Update(ctx, h.id, fn)
 	if err != nil {
 		return ep, err
 	}
-	h.s.adopt(ep)
+	h.s.adopt(ep, seen)
 	h.s.bus.Changed(h.id, RecordChanged) // here too: the next use reads it again
 	return ep, nil
 }
@@ -208,7 +245,7 @@ func (h *hub) touch(now time.Time) {
 	if !write {
 		return
 	}
-	h.s.work.Go(func() {
+	h.s.spawn(func() {
 		_, err := h.update(context.Background(), func(ep *Endpoint) error {
 			if now.After(ep.UsedAt) {
 				ep.UsedAt = now

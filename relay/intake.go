@@ -74,6 +74,9 @@ func (s *Server) intake(w http.ResponseWriter, r *http.Request, p place) {
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began time.Time) Answer {
 	ctx := r.Context()
 	c := s.proxies.Client(r)
+	if len(r.Method) > tunnel.MaxMethod || len(r.Host) > tunnel.MaxHost {
+		return refuse(problemBadRequest("The method or the host is longer than any that exists.").closing())
+	}
 	h, refusal := s.find(ctx, c, p.id)
 	if refusal != nil {
 		return refuse(*refusal)
@@ -100,31 +103,12 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 	if ans, ok := s.handshake(&ep, d, held); ok {
 		return ans
 	}
-	use := ep.MaxUses > 0 && r.Method != http.MethodHead && r.Method != http.MethodOptions
-	if use {
-		left, err := s.store.Use(ctx, h.id, 1, d.ReceivedAt)
-		if errors.Is(err, ErrUsedUp) {
-			return refuse(problemGone(UsedUp))
-		}
-		if err != nil {
-			s.log.Error("use not counted", "endpoint", h.label(), "err", err)
-			return refuse(problemStorage(retrySoon))
-		}
-		h.counted(left)
-	}
 	holder := s.bus.Holder(h.id)
 	if holder == nil {
 		holder = h
 	}
-	ans := holder.Deliver(ctx, Webhook{Delivery: d, Body: held, Hold: held.hold, Release: held.release})
-	if use && ans.Refusal != nil {
-		if left, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
-			h.counted(left)
-		}
-	} else if use {
-		h.intakeClosed()
-	}
-	return ans
+	use := r.Method != http.MethodHead && r.Method != http.MethodOptions
+	return holder.Deliver(ctx, Webhook{Delivery: d, Use: use, Body: held, Hold: held.hold, Release: held.release})
 }
 
 // find looks up the endpoint and says why it cannot receive.
@@ -156,6 +140,13 @@ func (s *Server) find(ctx context.Context, c client, id string) (*hub, *problem)
 		ep.UsedAt = now // a listener elsewhere keeps it from idling too
 	}
 	_, why, closed := ep.Closed(now)
+	if why == UsedUp { // a use may have been given back since
+		h.mu.Lock()
+		h.stale = true
+		h.mu.Unlock()
+		ep, err = h.fresh(ctx)
+		_, why, closed = ep.Closed(now)
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		p = problemGone("")

@@ -84,8 +84,10 @@ type Server struct {
 
 	ctx      context.Context // of the server's own work; ends last
 	cancel   context.CancelFunc
+	starting sync.Mutex // taken last of all
 	work     sync.WaitGroup
 	attached sync.WaitGroup // tunnels
+	changes  atomic.Uint64  // of records that were told of
 	unwatch  func()
 	sweep    chan struct{} // look for what is due
 	stopping atomic.Bool
@@ -155,7 +157,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		o.MaxClient, o.Exempt = -1, nil
 	}
 	front, srv := newFront(ln, o, s)
-	s.work.Go(s.sweepUntil)
+	s.spawn(s.sweepUntil)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(front) }()
 	select {
@@ -213,9 +215,23 @@ func (s *Server) Close() error {
 		ses.Abort()
 	}
 	s.unwatch()
+	s.starting.Lock()
 	s.cancel()
+	s.starting.Unlock()
 	s.work.Wait()
 	return nil
+}
+
+// spawn runs fn beside the rest, unless the server is closed. Close waits for
+// it.
+func (s *Server) spawn(fn func()) bool {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.work.Go(fn)
+	return true
 }
 
 func (s *Server) draining() bool { return s.stopping.Load() }

@@ -101,13 +101,13 @@ func (s *Server) purge(ctx context.Context, id EndpointID, why string) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("purging an endpoint: %w", err)
 	}
-	s.bus.Changed(id, RecordChanged)
 	s.mu.Lock()
 	h := s.hubs[id]
 	if h != nil {
 		s.drop(id, h)
 	}
 	s.mu.Unlock()
+	s.bus.Changed(id, RecordChanged)
 	if h != nil {
 		h.mu.Lock()
 		ses := h.session

@@ -7,12 +7,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Cause is the machine-readable name of why a signature does not hold.
@@ -57,9 +54,6 @@ type Diagnosis struct {
 	RuledOut []string `json:"ruled_out,omitempty"`
 	Verdict  Verdict  `json:"verdict"`
 }
-
-// Others are keys that [Explain] tries beside those given to the scheme: the user's other secrets, by name.
-type Others []Key
 
 // Explain verifies a message and, when it is not valid, tries a bounded set of known causes. It never changes what a verdict is; others
 // are further secrets of the user's that may have been meant.
@@ -331,30 +325,6 @@ func (r *KeyRule) how() string {
 	return "as plain text, whole"
 }
 
-func (e *explainer) newline() (Diagnosis, bool) {
-	b := e.req.Body
-	for _, variant := range []struct {
-		body []byte
-		what string
-	}{
-		{append(slices.Clone(b), '\n'), "the sender signed a line end after the body that is missing here"},
-		{append(slices.Clone(b), '\r', '\n'), "the sender signed a CRLF after the body that is missing here"},
-		{bytes.TrimSuffix(b, []byte("\n")), "the body has a line end that the sender did not sign"},
-		{bytes.TrimSuffix(b, []byte("\r\n")), "the body has a CRLF that the sender did not sign"},
-		{bytes.TrimSpace(b), "the body has space around it that the sender did not sign"},
-		{bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")), "line ends were changed from LF to CRLF"},
-		{bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")), "line ends were changed from CRLF to LF"},
-	} {
-		if bytes.Equal(variant.body, b) {
-			continue
-		}
-		if v, ok := e.body(variant.body); ok {
-			return e.found(CauseNewline, v, "%s: hash the raw bytes, as received (an editor or a shell's $(...) adds and drops line ends)", variant.what)
-		}
-	}
-	return Diagnosis{}, false
-}
-
 // maxRewrite bounds the JSON that is written anew to look for a cause.
 const maxRewrite = 4 << 20
 
@@ -368,172 +338,6 @@ func (e *explainer) reserialised() (Diagnosis, bool) {
 		}
 		if v, ok := e.body(b); ok {
 			return e.found(CauseReserialised, v, "it matches the same JSON %s: something on the way parsed the body and wrote it again; hash the raw bytes", what)
-		}
-	}
-	return Diagnosis{}, false
-}
-
-// rewrites are the ways that common libraries write one JSON document.
-func rewrites(b []byte) map[string][]byte {
-	out := map[string][]byte{}
-	var compact bytes.Buffer
-	if json.Compact(&compact, b) == nil {
-		out["without white space"] = compact.Bytes()
-		out["with / as \\/"] = []byte(escapeASCII(compact.String(), false))
-		out["in the spacing of Python"] = spaced(compact.Bytes())
-	}
-	for _, indent := range []string{"  ", "    ", "\t"} {
-		var pretty bytes.Buffer
-		if json.Indent(&pretty, compact.Bytes(), "", indent) == nil {
-			out[fmt.Sprintf("indented with %q", indent)] = pretty.Bytes()
-		}
-	}
-	if doc, err := decodeJSON(b); err == nil {
-		for _, html := range []bool{true, false} {
-			var sorted bytes.Buffer
-			enc := json.NewEncoder(&sorted)
-			enc.SetEscapeHTML(html)
-			if enc.Encode(doc) == nil {
-				text := bytes.TrimSuffix(sorted.Bytes(), []byte("\n"))
-				out[fmt.Sprintf("with sorted keys (HTML escaped: %v)", html)] = text
-				out[fmt.Sprintf("with sorted keys in the spacing of Python (%v)", html)] = spaced(text)
-			}
-		}
-	}
-	ascii := asciiJSON(compact.String())
-	out["with letters beyond ASCII as \\u"] = []byte(ascii)
-	out["with letters beyond ASCII as \\u, in the spacing of Python"] = spaced([]byte(ascii))
-	out["with \\u escapes as letters"] = []byte(unescapeJSON(compact.String()))
-	out["with \\/ as /"] = bytes.ReplaceAll(compact.Bytes(), []byte(`\/`), []byte("/"))
-	return out
-}
-
-// spaced puts a space after each comma and colon outside strings.
-func spaced(b []byte) []byte {
-	var out []byte
-	quoted := false
-	for i := 0; i < len(b); i++ {
-		out = append(out, b[i])
-		switch {
-		case quoted && b[i] == '\\' && i+1 < len(b):
-			i++
-			out = append(out, b[i])
-		case b[i] == '"':
-			quoted = !quoted
-		case !quoted && (b[i] == ',' || b[i] == ':'):
-			out = append(out, ' ')
-		}
-	}
-	return out
-}
-
-func asciiJSON(s string) string {
-	return strings.ReplaceAll(escapeASCII(strings.ReplaceAll(s, "/", "\x00"), false), "\x00", "/")
-}
-
-// unescapeJSON writes \uXXXX of letters beyond ASCII as the letters.
-func unescapeJSON(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		if s[i] == '\\' && i+1 < len(s) && s[i+1] == 'u' {
-			end := i + 6
-			if end+6 <= len(s) && s[end:end+2] == `\u` && strings.HasPrefix(strings.ToLower(s[i+2:]), "d") {
-				end += 6
-			}
-			var text string
-			if end <= len(s) && json.Unmarshal([]byte(`"`+s[i:end]+`"`), &text) == nil && text != "" && text[0] >= utf8.RuneSelf {
-				b.WriteString(text)
-				i = end
-				continue
-			}
-		}
-		if s[i] == '\\' && i+1 < len(s) {
-			b.WriteString(s[i : i+2])
-			i += 2
-			continue
-		}
-		b.WriteByte(s[i])
-		i++
-	}
-	return b.String()
-}
-
-func (e *explainer) form() (Diagnosis, bool) {
-	body := string(e.req.Body)
-	values := parseForm(body)
-	for name, vs := range values {
-		if len(vs) != 1 || vs[0] == "" || len(values) > maxItems {
-			continue
-		}
-		if v, ok := e.body([]byte(vs[0])); ok {
-			return e.found(CauseForm, v, "the sender signed what is inside the form field %q, before form encoding: choose JSON as the content type there", name)
-		}
-	}
-	if json.Valid(e.req.Body) {
-		for _, name := range []string{"payload", "data", "json"} {
-			if v, ok := e.body([]byte(url.Values{name: {body}}.Encode())); ok {
-				return e.found(CauseForm, v, "the sender signed a form with the JSON in field %q: something on the way took it out; hash the raw bytes", name)
-			}
-		}
-	}
-	for _, variant := range []string{strings.ReplaceAll(body, "%20", "+"), strings.ReplaceAll(body, "+", "%20"), values.Encode()} {
-		if variant == body {
-			continue
-		}
-		if v, ok := e.body([]byte(variant)); ok {
-			return e.found(CauseForm, v, "it matches the same form encoded otherwise: something on the way parsed the form and wrote it again; hash the raw bytes")
-		}
-	}
-	if unescaped, err := url.QueryUnescape(body); err == nil && unescaped != body {
-		if v, ok := e.body([]byte(unescaped)); ok {
-			return e.found(CauseForm, v, "the sender signed the decoded form text: the body was escaped on the way")
-		}
-	}
-	return Diagnosis{}, false
-}
-
-func (e *explainer) compressed() (Diagnosis, bool) {
-	if len(e.req.Body) < 2 || e.req.Body[0] != 0x1f || e.req.Body[1] != 0x8b {
-		return Diagnosis{}, false
-	}
-	req := *e.req
-	req.Header = http.Header{"Content-Encoding": {"gzip"}}
-	plain, err := gunzipped(&req)
-	if err != nil {
-		return Diagnosis{}, false
-	}
-	if v, ok := e.body([]byte(plain)); ok {
-		return e.found(CauseCompressed, v, "the sender signed the body before compressing it: decompress before hashing, forward as received")
-	}
-	return Diagnosis{}, false
-}
-
-func (e *explainer) charset() (Diagnosis, bool) {
-	b := e.req.Body
-	bom := []byte("\xef\xbb\xbf")
-	if v, ok := e.body(bytes.TrimPrefix(b, bom)); ok && bytes.HasPrefix(b, bom) {
-		return e.found(CauseEncoding, v, "the body has a byte order mark that the sender did not sign: an editor added it")
-	}
-	if !utf8.Valid(b) {
-		return Diagnosis{}, false
-	}
-	var latin, twice []byte
-	for _, r := range string(b) {
-		if r > 0xff {
-			latin = nil
-			break
-		}
-		latin = append(latin, byte(r))
-	}
-	for _, c := range b {
-		twice = utf8.AppendRune(twice, rune(c))
-	}
-	for _, variant := range [][]byte{latin, twice} {
-		if variant == nil || bytes.Equal(variant, b) {
-			continue
-		}
-		if v, ok := e.body(variant); ok {
-			return e.found(CauseEncoding, v, "it matches the body in another charset (Latin-1 against UTF-8): something on the way decoded the bytes to text; hash the raw bytes")
 		}
 	}
 	return Diagnosis{}, false
@@ -591,60 +395,6 @@ func (e *explainer) url() (Diagnosis, bool) {
 		}
 	}
 	return Diagnosis{}, false
-}
-
-type urlVariant struct{ url, what string }
-
-// urlVariants are what proxies and people make of one URL.
-func urlVariants(raw string) []urlVariant {
-	var out []urlVariant
-	add := func(u, what string) {
-		if u != raw && u != "" {
-			out = append(out, urlVariant{u, what})
-		}
-	}
-	origin, host, path, query, has := splitURL(raw)
-	scheme := strings.TrimSuffix(origin, host)
-	tail := path
-	if has {
-		tail += "?" + query
-	}
-	for i, u := range portVariants(raw) {
-		if i > 0 {
-			add(u, "with or without the port")
-		}
-	}
-	other := map[string]string{"https://": "http://", "http://": "https://"}[scheme]
-	add(other+host+tail, "with the other scheme")
-	bare, _, _ := strings.Cut(host, ":")
-	add(other+bare+tail, "with the other scheme and no port")
-	if strings.HasSuffix(path, "/") {
-		add(origin+strings.TrimSuffix(path, "/")+tail[len(path):], "without the slash at the end")
-	} else {
-		add(origin+path+"/"+tail[len(path):], "with a slash at the end")
-	}
-	add(origin+path, "without the query")
-	if has {
-		if plain, err := url.QueryUnescape(query); err == nil {
-			add(origin+path+"?"+plain, "with the query decoded")
-		}
-		add(origin+path+"?"+sortedQuery(query), "with the query sorted and encoded anew")
-	}
-	for rest := strings.TrimPrefix(path, "/"); rest != ""; {
-		_, after, ok := strings.Cut(rest, "/")
-		if !ok {
-			break
-		}
-		add(origin+"/"+after+tail[len(path):], "without the first part of the path")
-		rest = after
-	}
-	if cut, ok := strings.CutPrefix(path, "/h/"); ok {
-		if _, after, ok := strings.Cut(cut, "/"); ok {
-			add(origin+"/"+after+tail[len(path):], "without the relay's prefix")
-		}
-	}
-	add(strings.ToLower(origin)+tail, "with the host in lower case")
-	return out
 }
 
 func (e *explainer) method() (Diagnosis, bool) {
@@ -717,7 +467,7 @@ func (e *explainer) timestampUnit(v Verdict) (Diagnosis, bool) {
 // provider looks whether the message is right by the rule of another scheme, or at least looks like one.
 func (e *explainer) provider() (Diagnosis, bool) {
 	keys := slices.Concat(e.keys, e.others)
-	all := Providers()
+	all := table()
 	for i := range all {
 		for j := range all[i].Schemes {
 			s := &all[i].Schemes[j]

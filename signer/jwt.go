@@ -194,16 +194,17 @@ func (v *Verifier) tokenText(r *reader) string {
 	if v.scheme.JWT.InBody {
 		return string(bytes.TrimSpace(r.req.Body))
 	}
-	value := r.first(v.scheme.Signature.From)
+	value := strings.TrimSpace(r.first(v.scheme.Signature.From))
 	if len(v.scheme.JWT.Auth) == 0 {
 		return value
 	}
+	found, longest := "", -1
 	for _, word := range v.scheme.JWT.Auth {
-		if rest, ok := cutPrefixFold(value, word); ok {
-			return strings.TrimSpace(rest)
+		if rest, ok := cutPrefix(value, word); ok && len(word) > longest {
+			found, longest = strings.TrimSpace(rest), len(word)
 		}
 	}
-	return ""
+	return found
 }
 
 func (v *Verifier) verifyJWT(ctx context.Context, r *reader, at time.Time) Verdict {
@@ -345,7 +346,7 @@ func (v *Verifier) judgeClaims(verdict Verdict, r *reader, t *token, at time.Tim
 	refuse := func(reason Reason, format string, args ...any) Verdict {
 		return v.verdict(Invalid, reason, fmt.Sprintf(format, args...))
 	}
-	leeway := time.Duration(j.Leeway) * time.Second
+	leeway := time.Duration(max(j.Leeway, 0)) * time.Second
 	if j.Leeway == 0 {
 		leeway = defaultLeeway * time.Second
 	}

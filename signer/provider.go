@@ -1,7 +1,10 @@
 package signer
 
 import (
+	"slices"
 	"sort"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,8 +24,9 @@ type Provider struct {
 // DeadlineDuration is the time the provider waits for an answer, 0 when it does not say.
 func (p *Provider) DeadlineDuration() time.Duration { return time.Duration(p.Deadline) * time.Second }
 
-// Providers returns the whole table, sorted by id. The caller owns the copy.
-func Providers() []Provider {
+// table is all rows, sorted by id, made when they are first needed: half a millisecond that a program which asks for no provider does not
+// spend. It is never changed; what leaves the package is a copy.
+var table = sync.OnceValue(func() []Provider {
 	var all []Provider
 	for _, family := range []func() []Provider{
 		codeProviders, opsProviders, paymentProviders, commerceProviders, messagingProviders, mailProviders,
@@ -32,32 +36,121 @@ func Providers() []Provider {
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	return all
-}
+})
 
-// FindProvider returns the row of that id.
-func FindProvider(id string) (*Provider, bool) {
-	for _, p := range Providers() {
-		if p.ID == id {
-			return &p, true
+// Providers returns the whole table, sorted by id. The rows are copies; the lists and maps in them are shared, and must not be changed.
+func Providers() []Provider { return slices.Clone(table()) }
+
+// FindProvider returns the row of a provider by its id, or by a name people use for it: case, spaces, dots and hyphens do not count.
+func FindProvider(name string) (*Provider, bool) {
+	all := table()
+	if i, ok := slices.BinarySearchFunc(all, name, func(p Provider, id string) int { return strings.Compare(p.ID, id) }); ok {
+		row := all[i]
+		return &row, true
+	}
+	folded := fold(name)
+	if id := alias(folded); id != "" {
+		folded = fold(id)
+	}
+	for i := range all {
+		if folded != "" && (fold(all[i].ID) == folded || fold(all[i].Name) == folded) {
+			row := all[i]
+			return &row, true
 		}
 	}
 	return nil, false
 }
 
-// FindScheme returns a scheme by its id, or the first scheme of the provider with that id.
-func FindScheme(id string) (*Scheme, bool) {
-	all := Providers()
-	for _, p := range all {
-		for i := range p.Schemes {
-			if p.Schemes[i].ID == id {
-				return &p.Schemes[i], true
+// FindScheme returns a scheme by its id, or the first scheme of the provider with that name.
+func FindScheme(name string) (*Scheme, bool) {
+	all := table()
+	for i := range all {
+		for j := range all[i].Schemes {
+			if all[i].Schemes[j].ID == name {
+				row := all[i].Schemes[j]
+				return &row, true
 			}
 		}
 	}
-	for _, p := range all {
-		if p.ID == id && len(p.Schemes) > 0 {
-			return &p.Schemes[0], true
-		}
+	if p, ok := FindProvider(name); ok && len(p.Schemes) > 0 {
+		row := p.Schemes[0]
+		return &row, true
 	}
 	return nil, false
+}
+
+// SchemeFor picks among the schemes of one provider the one that a message is made by: the first whose detection fits, else the first
+// whose signature is there, else the first of the row. Which secret is tried is not its business.
+func (p *Provider) SchemeFor(req *Request) *Scheme {
+	r := &reader{req: req}
+	best, weight := -1, -1
+	for i := range p.Schemes {
+		if m := p.Schemes[i].detection(); m != nil && m.matches(r) && m.weight() > weight {
+			best, weight = i, m.weight()
+		}
+	}
+	for i := 0; best < 0 && i < len(p.Schemes); i++ {
+		if r.first(p.Schemes[i].Signature.From) != "" {
+			best = i
+		}
+	}
+	return &p.Schemes[max(best, 0)]
+}
+
+// fold leaves the lower-case letters and digits of a name.
+func fold(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// alias is the id behind another name of a provider, folded; "" when there is none.
+func alias(folded string) string {
+	switch folded {
+	case "twitter", "xtwitter":
+		return "x"
+	case "facebook", "instagram", "whatsapp", "messenger", "threads":
+		return "meta"
+	case "sns", "aws":
+		return "aws-sns"
+	case "qstash", "upstash":
+		return "upstash-qstash"
+	case "mandrill", "mailchimptransactional":
+		return "mailchimp"
+	case "travis":
+		return "travis-ci"
+	case "svixstandard", "standardwebhook":
+		return "standard-webhooks"
+	case "hellosign":
+		return "dropbox-sign"
+	case "atlassian":
+		return "jira"
+	case "quickbooks", "intuitquickbooks":
+		return "intuit"
+	case "graph", "msgraph":
+		return "microsoft-graph"
+	case "eventgrid":
+		return "azure-event-grid"
+	case "pubsub", "googlepubsubpush":
+		return "google-pubsub"
+	case "cdp", "coinbasecdp", "coinbasedeveloperplatform":
+		return "coinbase"
+	case "stream", "streamchat":
+		return "getstream"
+	case "feishu":
+		return "lark"
+	case "atlas":
+		return "mongodb-atlas"
+	case "httpsig", "rfc9421", "httpsignatures":
+		return "http-message-signatures"
+	}
+	return ""
 }

@@ -52,7 +52,8 @@ type Scheme struct {
 	Delivery  []string          `json:"delivery,omitempty"` // places of the delivery id, first that is there
 	Detect    *Match            `json:"detect,omitempty"`   // default: the signature header is there
 	Docs      string            `json:"docs,omitempty"`
-	Notes     []string          `json:"notes,omitempty"` // traps worth a line of help
+	Evidence  string            `json:"evidence,omitempty"` // "published": a vector of the provider's passes; "sdk PACKAGE@VERSION": its own SDK accepts what this row signs; "": read, not tried
+	Notes     []string          `json:"notes,omitempty"`    // traps worth a line of help
 }
 
 // KeyRule says how the text of a secret becomes key bytes.
@@ -75,6 +76,7 @@ type Signature struct {
 	Prefix    string   `json:"prefix,omitempty"`    // "sha256="; must be there unless Optional
 	Optional  bool     `json:"prefix_optional,omitempty"`
 	Encoding  string   `json:"encoding,omitempty"` // "hex" (default), "base64", "base64url", "plain"
+	Unpadded  bool     `json:"unpadded,omitempty"` // base64 may come without its padding
 	Repeats   bool     `json:"repeats,omitempty"`  // the header may be sent several times
 	NoValue   string   `json:"no_value,omitempty"` // text the sender writes when it has no secret
 }
@@ -97,7 +99,7 @@ type BodyHash struct {
 // JWT says what a token must look like. The key decides the algorithm within Algorithms.
 type JWT struct {
 	Algorithms   []string          `json:"algorithms"`
-	Auth         []string          `json:"auth,omitempty"`          // words before the token: "Bearer "
+	Auth         []string          `json:"auth,omitempty"`          // words before the token: "Bearer "; "" for none; the first is sent
 	BodyHash     string            `json:"body_hash,omitempty"`     // claim with the SHA-256 of the body
 	HashForm     string            `json:"hash_form,omitempty"`     // "hex" (default), "base64", "base64url"
 	HashOptional bool              `json:"hash_optional,omitempty"` // the claim is absent when the body is empty
@@ -106,7 +108,7 @@ type JWT struct {
 	Issuer       []string          `json:"issuer,omitempty"`
 	Audience     string            `json:"audience,omitempty"`  // "url": the public URL; "param:NAME": what the user says
 	Expires      bool              `json:"expires,omitempty"`   // exp must be there
-	Leeway       int               `json:"leeway,omitempty"`    // seconds granted to exp and nbf; 0: 60
+	Leeway       int               `json:"leeway,omitempty"`    // seconds granted to exp and nbf; 0: 60; -1: none
 	Subject      string            `json:"subject,omitempty"`   // "url": sub is the public URL
 	Unencoded    bool              `json:"unencoded,omitempty"` // the detached payload is signed as it is (RFC 7797)
 	Detached     string            `json:"detached,omitempty"`  // template of the detached payload (RFC 7515 appendix F)

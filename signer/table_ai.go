@@ -14,6 +14,7 @@ func aiProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @anthropic-ai/sdk@1.12.0",
 			}},
 		},
 		{
@@ -26,6 +27,7 @@ func aiProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @composio/core@0.17.0",
 				Notes:     []string{"the secret is used as text, not decoded"},
 			}},
 		},
@@ -38,6 +40,7 @@ func aiProviders() []Provider {
 				Signature: Signature{From: "header:ElevenLabs-Signature", Format: "pairs", Field: "v0"},
 				Timestamp: &Timestamp{From: "field:t", Window: 1800},
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @elevenlabs/elevenlabs-js@2.73.0",
 			}},
 		},
 		{
@@ -52,6 +55,7 @@ func aiProviders() []Provider {
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"webhook-signature": ""}, JSON: map[string]string{"/id": "evt_*", "/object": "event"}},
+				Evidence:  "sdk openai@6.49.0",
 			}},
 		},
 		{
@@ -66,6 +70,7 @@ func aiProviders() []Provider {
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:status"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk replicate@1.4.0",
 			}},
 		},
 		{
@@ -77,6 +82,7 @@ func aiProviders() []Provider {
 				Signature: Signature{From: "header:X-Retell-Signature", Format: "pairs", Field: "d"},
 				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
 				Event:     []string{"json:event"},
+				Evidence:  "sdk retell-sdk@5.66.1",
 			}},
 		},
 	}

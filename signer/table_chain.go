@@ -23,6 +23,7 @@ func chainProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t", Window: 600},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk @blockfrost/blockfrost-js@6.2.0",
 			}},
 		},
 		{
@@ -75,6 +76,7 @@ func chainProviders() []Provider {
 				Signature: Signature{From: "header:Lightspark-Signature"},
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:event_id"},
+				Evidence:  "sdk @lightsparkdev/lightspark-sdk@1.9.19",
 			}},
 		},
 		{
@@ -87,6 +89,7 @@ func chainProviders() []Provider {
 				Event:     []string{"json:tag"},
 				Delivery:  []string{"json:block.hash+json:streamId"},
 				Detect:    &Match{Header: map[string]string{"x-signature": "0x*"}},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -99,6 +102,7 @@ func chainProviders() []Provider {
 				Event:     []string{"form:status"},
 				Delivery:  []string{"form:id"},
 				Detect:    &Match{Form: map[string]string{"hashed_order": "", "id": ""}},
+				Evidence:  "sdk opennode@1.5.0",
 				Notes:     []string{"only the id is signed, not the rest"},
 			}},
 		},
@@ -122,6 +126,7 @@ func chainProviders() []Provider {
 				Signature: Signature{From: "header:x-payload-signature", More: []string{"header:x-pay-signature"}},
 				Timestamp: &Timestamp{From: "header:x-timestamp"},
 				Event:     []string{"json:type"},
+				Evidence:  "sdk thirdweb@5.121.6",
 			}},
 		},
 	}

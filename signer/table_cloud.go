@@ -12,6 +12,7 @@ func cloudProviders() []Provider {
 				Signature: Signature{From: "header:x-adobe-digital-signature-1", More: []string{"header:x-adobe-digital-signature-2"}, Encoding: "base64"},
 				Event:     []string{"header:x-adobe-event-code"},
 				Delivery:  []string{"header:x-adobe-event-id", "header:x-adobe-delivery-id"},
+				Evidence:  "published",
 				Notes:     []string{"check recipientclientid in the body as well"},
 			}},
 			Handshakes: []Handshake{{
@@ -33,6 +34,7 @@ func cloudProviders() []Provider {
 				Event:     []string{"header:x-amz-sns-message-type", "json:Type"},
 				Delivery:  []string{"json:MessageId"},
 				Detect:    &Match{Header: map[string]string{"x-amz-sns-message-type": ""}},
+				Evidence:  "sdk sns-validator@0.3.5",
 				Notes:     []string{"retries of a message keep its time: the window is wide"},
 			}},
 			Handshakes: []Handshake{{
@@ -113,8 +115,7 @@ func cloudProviders() []Provider {
 		},
 		{
 			ID: "google-pubsub", Name: "Google Pub/Sub push",
-			Docs:     "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
-			Deadline: 10,
+			Docs: "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
 			Schemes: []Scheme{{
 				ID: "google-pubsub", Algorithm: JWS,
 				Key:       KeyRule{Public: true, URL: "https://www.googleapis.com/oauth2/v3/certs"},
@@ -123,6 +124,7 @@ func cloudProviders() []Provider {
 				Params:    []string{"audience"},
 				Delivery:  []string{"json:message.messageId"},
 				Detect:    &Match{JSON: map[string]string{"/message/messageId": "", "/subscription": ""}},
+				Evidence:  "sdk google-auth-library@10.9.1",
 				Notes:     []string{"the token does not cover the body", "check the e-mail claim of the service account as well"},
 			}},
 		},
@@ -170,8 +172,9 @@ func cloudProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "upstash-qstash", Algorithm: JWS,
 				Signature: Signature{From: "header:Upstash-Signature"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Issuer: []string{"Upstash"}, BodyHash: "body", HashForm: "base64url", Subject: "url", Expires: true},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Issuer: []string{"Upstash"}, BodyHash: "body", HashForm: "base64url", Subject: "url", Expires: true, Leeway: -1},
 				Delivery:  []string{"header:Upstash-Message-Id"},
+				Evidence:  "sdk @upstash/qstash@2.12.0",
 			}},
 		},
 	}

@@ -17,14 +17,14 @@ func codeProviders() []Provider {
 		},
 		{
 			ID: "bitbucket", Name: "Bitbucket",
-			Docs:     "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
-			Deadline: 10,
+			Docs: "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
 			Schemes: []Scheme{{
 				ID: "bitbucket-cloud", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha256="},
 				Event:     []string{"header:X-Event-Key"},
 				Delivery:  []string{"header:X-Request-UUID"},
 				Detect:    &Match{Header: map[string]string{"X-Event-Key": "", "X-Request-UUID": ""}},
+				Evidence:  "published",
 			}, {
 				ID: "bitbucket-datacenter", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hub-Signature", Prefix: "sha256="},
@@ -44,11 +44,13 @@ func codeProviders() []Provider {
 				Signature: Signature{From: "header:X-Buildkite-Signature", Format: "pairs", Field: "signature"},
 				Timestamp: &Timestamp{From: "field:timestamp"},
 				Event:     []string{"header:X-Buildkite-Event"},
+				Evidence:  "sdk github.com/buildkite/go-buildkite/v4@v4.23.0",
 			}, {
 				ID: "buildkite-token", Algorithm: Token,
 				Signature: Signature{From: "header:X-Buildkite-Token", Encoding: "plain"},
 				Event:     []string{"header:X-Buildkite-Event"},
 				Detect:    &Match{Header: map[string]string{"X-Buildkite-Event": ""}, Absent: []string{"X-Buildkite-Signature"}},
+				Evidence:  "sdk github.com/buildkite/go-buildkite/v4@v4.23.0",
 			}},
 		},
 		{
@@ -61,6 +63,7 @@ func codeProviders() []Provider {
 				Event:     []string{"header:circleci-event-type", "json:type"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"circleci-event-type": ""}},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -86,6 +89,7 @@ func codeProviders() []Provider {
 				Event:     []string{"header:X-Gitea-Event"},
 				Delivery:  []string{"header:X-Gitea-Delivery"},
 				Detect:    &Match{Header: map[string]string{"X-GitHub-Event": "", "X-Gitea-Event": ""}, Absent: []string{"X-Forgejo-Event"}},
+				Evidence:  "sdk code.gitea.io/sdk/gitea@v0.25.1",
 				Notes:     []string{"with content type form the JSON inside is signed, not the form"},
 			}},
 		},
@@ -99,6 +103,7 @@ func codeProviders() []Provider {
 				Event:     []string{"header:X-GitHub-Event+json:action", "header:X-GitHub-Event"},
 				Delivery:  []string{"header:X-GitHub-Delivery"},
 				Detect:    &Match{Header: map[string]string{"X-GitHub-Event": ""}, Absent: []string{"X-Gitea-Event", "X-Forgejo-Event", "X-Gogs-Event"}},
+				Evidence:  "published, sdk @octokit/webhooks-methods@6.0.0",
 				Notes:     []string{"no time is signed: only the delivery id tells a replay", "with content type form the raw form is signed, not the JSON in it"},
 			}},
 		},

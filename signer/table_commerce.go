@@ -5,8 +5,7 @@ func commerceProviders() []Provider {
 	return []Provider{
 		{
 			ID: "bigcommerce", Name: "BigCommerce",
-			Docs:     "https://developer.bigcommerce.com/docs/integrations/webhooks",
-			Deadline: 10,
+			Docs: "https://developer.bigcommerce.com/docs/integrations/webhooks",
 			Schemes: []Scheme{{
 				ID: "bigcommerce", Algorithm: HMACSHA256,
 				Content:   "{id}.{timestamp}.{body}",
@@ -19,8 +18,7 @@ func commerceProviders() []Provider {
 		},
 		{
 			ID: "easypost", Name: "EasyPost",
-			Docs:     "https://docs.easypost.com/docs/webhooks",
-			Deadline: 7,
+			Docs: "https://docs.easypost.com/docs/webhooks",
 			Schemes: []Scheme{{
 				ID: "easypost", Algorithm: HMACSHA256,
 				Key:       KeyRule{Transform: "nfkd"},
@@ -28,6 +26,7 @@ func commerceProviders() []Provider {
 				Event:     []string{"json:description"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"X-Hmac-Signature": "hmac-sha256-hex=*"}},
+				Evidence:  "published, sdk @easypost/api@8.9.0",
 			}},
 		},
 		{
@@ -39,6 +38,7 @@ func commerceProviders() []Provider {
 				Signature: Signature{From: "header:Saleor-Signature"},
 				JWT:       &JWT{Algorithms: []string{"RS256"}, Detached: "{body}", Unencoded: true},
 				Event:     []string{"header:Saleor-Event"},
+				Evidence:  "sdk @saleor/app-sdk@1.15.0",
 				Notes:     []string{"the keys are at /.well-known/jwks.json of your own instance"},
 			}},
 		},
@@ -51,11 +51,13 @@ func commerceProviders() []Provider {
 				Signature: Signature{From: "header:X-Shopify-Hmac-Sha256", Encoding: "base64"},
 				Event:     []string{"header:X-Shopify-Topic"},
 				Delivery:  []string{"header:X-Shopify-Webhook-Id"},
+				Evidence:  "sdk @shopify/shopify-api@13.1.0",
 			}, {
 				ID: "shopify-events", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:shopify-hmac-sha256", Encoding: "base64"},
 				Event:     []string{"header:shopify-topic"},
 				Delivery:  []string{"header:shopify-webhook-id"},
+				Evidence:  "sdk @shopify/shopify-api@13.1.0",
 			}},
 		},
 		{
@@ -77,6 +79,7 @@ func commerceProviders() []Provider {
 				Key:       KeyRule{Public: true},
 				Signature: Signature{From: "body:"},
 				JWT:       &JWT{Algorithms: []string{"RS256"}, InBody: true},
+				Evidence:  "sdk @wix/sdk@1.21.16",
 				Notes:     []string{"the whole body is the token"},
 			}},
 		},

@@ -13,6 +13,7 @@ func contentProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:X-Cld-Timestamp", Window: 3600},
 				Event:     []string{"json:notification_type"},
 				Delivery:  []string{"json:request_id"},
+				Evidence:  "sdk cloudinary@2.11.0",
 			}},
 		},
 		{
@@ -25,6 +26,7 @@ func contentProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:x-contentful-timestamp", Unit: "ms", Window: 30},
 				Hook:      "contentful",
 				Event:     []string{"header:X-Contentful-Topic"},
+				Evidence:  "sdk @contentful/node-apps-toolkit@3.16.1",
 			}},
 		},
 		{
@@ -36,6 +38,7 @@ func contentProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
 				Hook:      "hygraph",
 				Event:     []string{"json:operation"},
+				Evidence:  "sdk @hygraph/utils@1.2.1",
 			}},
 		},
 		{
@@ -48,6 +51,7 @@ func contentProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @imagekit/nodejs@7.11.0",
 				Notes:     []string{"the secret is used as text, not decoded"},
 			}},
 		},
@@ -58,6 +62,7 @@ func contentProviders() []Provider {
 				ID: "kontent-ai", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Kontent-ai-Signature", More: []string{"header:X-KC-Signature"}, Encoding: "base64"},
 				Event:     []string{"json:notifications[0].message.action"},
+				Evidence:  "sdk @kontent-ai/webhook-helper@3.0.3",
 			}},
 		},
 		{
@@ -70,6 +75,7 @@ func contentProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk @mux/mux-node@15.3.0",
 			}},
 		},
 		{
@@ -82,6 +88,7 @@ func contentProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
 				Event:     []string{"header:sanity-operation"},
 				Delivery:  []string{"header:idempotency-key"},
+				Evidence:  "published, sdk @sanity/webhook@4.0.4",
 			}},
 		},
 		{
@@ -91,6 +98,7 @@ func contentProviders() []Provider {
 				ID: "uploadthing", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:x-uploadthing-signature", Prefix: "hmac-sha256="},
 				Event:     []string{"header:uploadthing-hook"},
+				Evidence:  "sdk uploadthing@7.7.4",
 			}},
 		},
 		{
@@ -102,6 +110,7 @@ func contentProviders() []Provider {
 				Signature: Signature{From: "header:x-webflow-signature"},
 				Timestamp: &Timestamp{From: "header:x-webflow-timestamp", Unit: "ms"},
 				Event:     []string{"json:triggerType"},
+				Evidence:  "sdk webflow-api@3.3.4",
 			}},
 		},
 	}

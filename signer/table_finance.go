@@ -14,12 +14,12 @@ func financeProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:Finch-Timestamp"},
 				MessageID: "header:Finch-Event-Id",
 				Event:     []string{"json:event_type"},
+				Evidence:  "sdk @tryfinch/finch-api@10.7.0",
 			}},
 		},
 		{
 			ID: "intuit", Name: "Intuit QuickBooks",
-			Docs:     "https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks",
-			Deadline: 3,
+			Docs: "https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks",
 			Schemes: []Scheme{{
 				ID: "intuit", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:intuit-signature", Encoding: "base64"},
@@ -37,6 +37,7 @@ func financeProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:event_type"},
+				Evidence:  "sdk lithic@0.145.0",
 			}},
 		},
 		{
@@ -48,12 +49,12 @@ func financeProviders() []Provider {
 				Event:     []string{"header:X-Topic", "json:event"},
 				Delivery:  []string{"header:X-Event-ID"},
 				Detect:    &Match{Header: map[string]string{"X-Signature": "", "X-Topic": ""}},
+				Evidence:  "sdk modern-treasury@3.3.0",
 			}},
 		},
 		{
 			ID: "plaid", Name: "Plaid",
-			Docs:     "https://plaid.com/docs/api/webhooks/webhook-verification/",
-			Deadline: 10,
+			Docs: "https://plaid.com/docs/api/webhooks/webhook-verification/",
 			Schemes: []Scheme{{
 				ID: "plaid", Algorithm: JWS,
 				Key:       KeyRule{Public: true},
@@ -61,6 +62,7 @@ func financeProviders() []Provider {
 				Timestamp: &Timestamp{From: "claim:iat"},
 				JWT:       &JWT{Algorithms: []string{"ES256"}, BodyHash: "request_body_sha256"},
 				Event:     []string{"json:webhook_type+json:webhook_code"},
+				Evidence:  "published",
 				Notes:     []string{"the key comes from an API call with credentials: give it as a JWK"},
 			}},
 		},
@@ -73,6 +75,7 @@ func financeProviders() []Provider {
 				Signature: Signature{From: "header:terra-signature", Format: "pairs", Field: "v1"},
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
+				Evidence:  "sdk terra-api@2.1.0",
 			}},
 		},
 		{
@@ -86,6 +89,7 @@ func financeProviders() []Provider {
 				Hook:      "truelayer",
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:event_id"},
+				Evidence:  "sdk truelayer-signing@0.2.3",
 			}},
 		},
 		{
@@ -96,6 +100,7 @@ func financeProviders() []Provider {
 				Signature: Signature{From: "header:X-Unit-Signature", Encoding: "base64"},
 				Event:     []string{"json:data[0].type"},
 				Delivery:  []string{"json:data[0].id"},
+				Evidence:  "sdk @unit-finance/unit-node-sdk@0.41.0",
 			}},
 		},
 		{
@@ -108,6 +113,7 @@ func financeProviders() []Provider {
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"header:X-Delivery-Id"},
 				Detect:    &Match{Header: map[string]string{"X-Delivery-Id": "", "X-Signature-SHA256": ""}},
+				Evidence:  "published",
 			}},
 		},
 		{

@@ -11,6 +11,7 @@ func genericProviders() []Provider {
 				ID: "basic", Algorithm: Basic,
 				Signature: Signature{From: "header:Authorization", Prefix: "Basic ", Encoding: "plain"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "Basic *"}},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -21,6 +22,7 @@ func genericProviders() []Provider {
 				ID: "bearer", Algorithm: Token,
 				Signature: Signature{From: "header:Authorization", Prefix: "Bearer ", Encoding: "plain"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "Bearer *"}},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -33,10 +35,12 @@ func genericProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Delivery:  []string{"header:X-Convoy-Idempotency-Key"},
 				Detect:    &Match{Header: map[string]string{"X-Convoy-Signature": "t=*"}},
+				Evidence:  "published",
 			}, {
 				ID: "convoy-simple", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Convoy-Signature"},
 				Delivery:  []string{"header:X-Convoy-Idempotency-Key"},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -45,6 +49,7 @@ func genericProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "hmac", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Signature", Prefix: "sha256=", Optional: true},
+				Evidence:  "published",
 				Notes:     []string{"set every part of the row as you need it"},
 			}},
 		},
@@ -59,6 +64,7 @@ func genericProviders() []Provider {
 				Event:     []string{"header:X-Event-Type"},
 				Delivery:  []string{"header:X-Event-Id"},
 				Detect:    &Match{Header: map[string]string{"User-Agent": "Hook0*", "X-Hook0-Signature": ""}},
+				Evidence:  "sdk hook0-client@1.1.0",
 			}},
 		},
 		{
@@ -68,6 +74,7 @@ func genericProviders() []Provider {
 				ID: "hookdeck", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:x-hookdeck-signature", More: []string{"header:x-hookdeck-signature-2"}, Encoding: "base64"},
 				Delivery:  []string{"header:x-hookdeck-eventid"},
+				Evidence:  "sdk @hookdeck/sdk@0.4.0",
 			}},
 		},
 		{
@@ -75,9 +82,10 @@ func genericProviders() []Provider {
 			Docs: "https://www.rfc-editor.org/rfc/rfc9421",
 			Schemes: []Scheme{{
 				ID: "http-message-signatures", Algorithm: HTTPMessage,
-				Signature: Signature{From: "header:Signature"},
+				Signature: Signature{From: "header:Signature", Repeats: true},
 				Hook:      "http-message",
 				Detect:    &Match{Header: map[string]string{"Signature": "", "Signature-Input": ""}},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -89,6 +97,7 @@ func genericProviders() []Provider {
 				Signature: Signature{From: "header:Authorization"},
 				JWT:       &JWT{Algorithms: []string{"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}, Auth: []string{"Bearer "}, Audience: "param:audience"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "Bearer eyJ*"}},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -103,6 +112,7 @@ func genericProviders() []Provider {
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"webhook-id": "", "webhook-signature": "", "webhook-timestamp": ""}},
+				Evidence:  "published, sdk standardwebhooks@1.1.1",
 			}, {
 				ID: "standard-webhooks-v1a", Algorithm: Ed25519,
 				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whpk_", "whpk1_"}, Public: true},
@@ -112,6 +122,7 @@ func genericProviders() []Provider {
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"webhook-signature": "v1a,*"}},
+				Evidence:  "published",
 			}},
 		},
 	}

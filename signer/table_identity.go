@@ -24,6 +24,9 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"x-signature-v2": "t=*"}},
+				Evidence:  "sdk @authsignal/node@2.21.0",
+				Notes:     []string{"the SDK takes the value of the header: its name is not confirmed"},
 			}},
 		},
 		{
@@ -38,6 +41,7 @@ func identityProviders() []Provider {
 				MessageID: "header:svix-id",
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"svix-signature": ""}, JSON: map[string]string{"/instance_id": "", "/object": "event", "/type": ""}},
+				Evidence:  "sdk @clerk/backend@3.25.0",
 			}},
 		},
 		{
@@ -47,6 +51,7 @@ func identityProviders() []Provider {
 				ID: "fingerprint", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:FPJS-Event-Signature", Format: "pairs", Field: "v1"},
 				Delivery:  []string{"json:requestId", "json:event_id"},
+				Evidence:  "sdk @fingerprint/node-sdk@7.7.1",
 			}},
 		},
 		{
@@ -58,6 +63,7 @@ func identityProviders() []Provider {
 				Signature: Signature{From: "body:"},
 				JWT:       &JWT{Algorithms: []string{"RS256"}, InBody: true},
 				Detect:    &Match{Header: map[string]string{"Content-Type": "application/jwt*"}},
+				Evidence:  "sdk @kinde/webhooks@1.0.0",
 				Notes:     []string{"the whole body is the token", "the keys are at /.well-known/jwks.json of your own Kinde domain"},
 			}},
 		},
@@ -101,6 +107,7 @@ func identityProviders() []Provider {
 				Signature: Signature{From: "header:X-SHA2-Signature"},
 				Event:     []string{"json:payload.action"},
 				Delivery:  []string{"json:payload.object.id+json:payload.action"},
+				Evidence:  "published, sdk @onfido/api@6.2.0",
 			}},
 		},
 		{
@@ -113,6 +120,7 @@ func identityProviders() []Provider {
 				Signature: Signature{From: "header:Ory-Signature", More: []string{"header:BoxyHQ-Signature"}, Format: "pairs", Field: "s"},
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
 				Event:     []string{"json:event"},
+				Evidence:  "sdk @boxyhq/saml-jackson@1.23.9",
 			}, {
 				ID: "ory-network", Algorithm: Token,
 				Signature: Signature{From: "header:Authorization", Encoding: "plain"},
@@ -143,6 +151,7 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:svix-timestamp"},
 				MessageID: "header:svix-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @privy-io/node@0.35.0",
 			}},
 		},
 		{
@@ -156,6 +165,7 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @scalekit-sdk/node@2.11.0",
 			}, {
 				ID: "scalekit-interceptor", Algorithm: HMACSHA256,
 				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_", "test_", "prod_"}},
@@ -164,12 +174,12 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:interceptor-timestamp"},
 				MessageID: "header:interceptor-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @scalekit-sdk/node@2.11.0",
 			}},
 		},
 		{
 			ID: "supabase", Name: "Supabase auth hooks",
 			Docs:     "https://supabase.com/docs/guides/auth/auth-hooks",
-			Deadline: 5,
 			Blocking: true,
 			Schemes: []Scheme{{
 				ID: "supabase-auth-hooks", Algorithm: HMACSHA256,
@@ -203,6 +213,7 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms", Window: 180},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk @workos-inc/node@8.13.0",
 			}},
 		},
 	}

@@ -25,6 +25,7 @@ func mailProviders() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"header:X-Lettermint-Event", "json:event"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk lettermint@2.7.0",
 			}},
 		},
 		{
@@ -51,6 +52,7 @@ func mailProviders() []Provider {
 				Signature: Signature{From: "header:Signature"},
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"Signature": ""}, JSON: map[string]string{"/data/object": "", "/webhook_id": ""}},
+				Evidence:  "sdk mailersend@3.4.0",
 			}},
 		},
 		{
@@ -65,6 +67,7 @@ func mailProviders() []Provider {
 				Event:     []string{"json:event-data.event"},
 				Delivery:  []string{"json:event-data.id", "json:signature.token"},
 				Detect:    &Match{JSON: map[string]string{"/signature/timestamp": "", "/signature/token": ""}},
+				Evidence:  "sdk github.com/mailgun/mailgun-go/v4@v4.23.0",
 				Notes:     []string{"only time and token are signed: the event is not covered"},
 			}, {
 				ID: "mailgun-form", Algorithm: HMACSHA256,
@@ -74,6 +77,7 @@ func mailProviders() []Provider {
 				MessageID: "form:token",
 				Event:     []string{"form:event"},
 				Detect:    &Match{Form: map[string]string{"signature": "", "timestamp": "", "token": ""}},
+				Evidence:  "sdk github.com/mailgun/mailgun-go/v4@v4.23.0",
 			}},
 		},
 		{
@@ -84,6 +88,7 @@ func mailProviders() []Provider {
 				Signature: Signature{From: "header:Mailtrap-Signature"},
 				Event:     []string{"json:events[0].event"},
 				Delivery:  []string{"json:events[0].event_id"},
+				Evidence:  "sdk mailtrap@4.10.0",
 			}},
 		},
 		{
@@ -94,6 +99,7 @@ func mailProviders() []Provider {
 				Content:   "{timestamp}.{body}",
 				Signature: Signature{From: "header:Novu-Signature", Format: "pairs", Field: "v1"},
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
+				Evidence:  "sdk @novu/framework@2.13.2",
 			}},
 		},
 		{
@@ -120,6 +126,7 @@ func mailProviders() []Provider {
 				MessageID: "header:svix-id",
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"svix-signature": ""}, JSON: map[string]string{"/type": "email.*"}},
+				Evidence:  "sdk resend@6.38.0",
 			}},
 		},
 		{
@@ -145,6 +152,7 @@ func mailProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:X-Twilio-Email-Event-Webhook-Timestamp", Window: 600},
 				Event:     []string{"json:[].event"},
 				Delivery:  []string{"json:[].sg_event_id"},
+				Evidence:  "published, sdk @sendgrid/eventwebhook@8.0.0",
 			}},
 		},
 		{
@@ -159,6 +167,7 @@ func mailProviders() []Provider {
 				MessageID: "header:svix-id",
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"svix-signature": ""}},
+				Evidence:  "published, sdk svix@1.99.1",
 			}},
 		},
 	}

@@ -44,6 +44,7 @@ func messagingProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:X-Signature-Timestamp"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk discord-interactions@4.4.0",
 			}, {
 				ID: "discord-events", Algorithm: Ed25519,
 				Key:       KeyRule{Encoding: "hex", Public: true},
@@ -53,6 +54,7 @@ func messagingProvidersA() []Provider {
 				Event:     []string{"json:event.type"},
 				Detect:    &Match{Header: map[string]string{"X-Signature-Ed25519": "", "X-Signature-Timestamp": ""}, JSON: map[string]string{"/application_id": "", "/event/type": "", "/version": ""}},
 				Docs:      "https://discord.com/developers/docs/events/webhook-events",
+				Evidence:  "sdk discord-interactions@4.4.0",
 			}},
 			Handshakes: []Handshake{{
 				Name:   "interaction ping",
@@ -80,6 +82,7 @@ func messagingProvidersA() []Provider {
 				Event:     []string{"json:type"},
 				Delivery:  []string{"header:X-Webhook-Id"},
 				Detect:    &Match{Header: map[string]string{"X-Signature": "", "X-Webhook-Id": ""}},
+				Evidence:  "sdk stream-chat@9.53.0",
 			}},
 		},
 		{
@@ -94,6 +97,7 @@ func messagingProvidersA() []Provider {
 				MessageID: "header:X-Lark-Request-Nonce",
 				Event:     []string{"json:header.event_type"},
 				Delivery:  []string{"json:header.event_id"},
+				Evidence:  "sdk @larksuiteoapi/node-sdk@1.74.0",
 			}, {
 				ID: "lark-card", Algorithm: SHA1,
 				Content:   "{timestamp}{id}{secret}{body}",
@@ -102,6 +106,7 @@ func messagingProvidersA() []Provider {
 				MessageID: "header:X-Lark-Request-Nonce",
 				Event:     []string{"json:action.tag"},
 				Detect:    &Match{Header: map[string]string{"X-Lark-Signature": ""}, JSON: map[string]string{"/open_message_id": ""}},
+				Evidence:  "sdk @larksuiteoapi/node-sdk@1.74.0",
 				Notes:     []string{"the secret is the verification token"},
 			}},
 			Handshakes: []Handshake{{
@@ -118,6 +123,7 @@ func messagingProvidersA() []Provider {
 				Signature: Signature{From: "header:X-Line-Signature", Encoding: "base64"},
 				Event:     []string{"json:events[0].type"},
 				Delivery:  []string{"json:events[0].webhookEventId"},
+				Evidence:  "published, sdk @line/bot-sdk@11.0.0",
 			}},
 		},
 		{
@@ -152,6 +158,7 @@ func messagingProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:event_type"},
+				Evidence:  "sdk @linqapp/sdk@0.28.2",
 			}},
 		},
 		{
@@ -160,10 +167,11 @@ func messagingProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "livekit", Algorithm: JWS,
 				Signature: Signature{From: "header:Authorization"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer ", ""}, Issuer: []string{"param:api_key"}, BodyHash: "sha256", HashForm: "base64", Expires: true},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"", "Bearer "}, Issuer: []string{"param:api_key"}, BodyHash: "sha256", HashForm: "base64", Expires: true, Leeway: 10},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "eyJ*"}, JSON: map[string]string{"/createdAt": "", "/event": ""}},
+				Evidence:  "sdk livekit-server-sdk@2.19.2",
 			}},
 		},
 		{
@@ -173,12 +181,14 @@ func messagingProvidersA() []Provider {
 				ID: "messagebird-jwt", Algorithm: JWS,
 				Signature: Signature{From: "header:MessageBird-Signature-JWT"},
 				JWT:       &JWT{Algorithms: []string{"HS256", "HS384", "HS512"}, Issuer: []string{"MessageBird"}, BodyHash: "payload_hash", HashOptional: true, URLHash: "url_hash", Expires: true, Leeway: 5},
+				Evidence:  "published",
 			}, {
 				ID: "messagebird-legacy", Algorithm: HMACSHA256,
 				Content:   "{timestamp}\n{sorted_query}\n{sha256(body)}",
 				Signature: Signature{From: "header:MessageBird-Signature", Encoding: "base64"},
 				Timestamp: &Timestamp{From: "header:MessageBird-Request-Timestamp", Window: 100},
 				Docs:      "https://developers.messagebird.com/api/",
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -209,6 +219,7 @@ func messagingProvidersA() []Provider {
 				Hook:      "plivo-v3",
 				Event:     []string{"form:Event", "form:CallStatus"},
 				Delivery:  []string{"form:CallUUID"},
+				Evidence:  "published, sdk plivo@4.79.0",
 			}, {
 				ID: "plivo-v2", Algorithm: HMACSHA256,
 				Content:   "{url_no_query}{id}",
@@ -216,23 +227,15 @@ func messagingProvidersA() []Provider {
 				MessageID: "header:X-Plivo-Signature-V2-Nonce",
 				Delivery:  []string{"form:MessageUUID"},
 				Docs:      "https://www.plivo.com/docs/messaging/concepts/signature-validation",
+				Evidence:  "published, sdk plivo@4.79.0",
 				Notes:     []string{"the body is not covered"},
 			}, {
 				ID: "plivo-v1", Algorithm: HMACSHA1,
 				Content:   "{url}{sorted_form}",
 				Signature: Signature{From: "header:X-Plivo-Signature", Encoding: "base64"},
 				Delivery:  []string{"form:CallUUID"},
+				Evidence:  "published",
 				Notes:     []string{"legacy"},
-			}},
-		},
-		{
-			ID: "pusher", Name: "Pusher",
-			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
-			Schemes: []Scheme{{
-				ID: "pusher", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Pusher-Signature"},
-				Event:     []string{"json:events[0].name"},
-				Delivery:  []string{"json:time_ms"},
 			}},
 		},
 	}

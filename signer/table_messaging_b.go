@@ -4,6 +4,17 @@ package signer
 func messagingProvidersB() []Provider {
 	return []Provider{
 		{
+			ID: "pusher", Name: "Pusher",
+			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
+			Schemes: []Scheme{{
+				ID: "pusher", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Pusher-Signature"},
+				Event:     []string{"json:events[0].name"},
+				Delivery:  []string{"json:time_ms"},
+				Evidence:  "published, sdk pusher@5.3.4",
+			}},
+		},
+		{
 			ID: "ringcentral", Name: "RingCentral",
 			Docs:   "https://developers.ringcentral.com/guide/notifications/webhooks/receiving",
 			Redact: []string{"header:Verification-Token"},
@@ -39,6 +50,7 @@ func messagingProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:X-Slack-Request-Timestamp"},
 				Event:     []string{"json:event.type", "json:type", "form:command", "form:payload#type"},
 				Delivery:  []string{"json:event_id"},
+				Evidence:  "published, sdk @slack/bolt@5.1.0",
 			}},
 			Handshakes: []Handshake{{
 				Name:  "url verification",
@@ -57,6 +69,7 @@ func messagingProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @surgeapi/node@0.30.0",
 			}},
 		},
 		{
@@ -71,8 +84,7 @@ func messagingProvidersB() []Provider {
 		},
 		{
 			ID: "telnyx", Name: "Telnyx",
-			Docs:     "https://developers.telnyx.com/docs/development/api-fundamentals/webhooks",
-			Deadline: 2,
+			Docs: "https://developers.telnyx.com/docs/development/api-fundamentals/webhooks",
 			Schemes: []Scheme{{
 				ID: "telnyx", Algorithm: Ed25519,
 				Key:       KeyRule{Encoding: "base64", Public: true},
@@ -81,6 +93,7 @@ func messagingProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:telnyx-timestamp"},
 				Event:     []string{"json:data.event_type"},
 				Delivery:  []string{"json:data.id"},
+				Evidence:  "sdk telnyx@7.24.0",
 			}},
 		},
 		{
@@ -95,6 +108,7 @@ func messagingProvidersB() []Provider {
 				Hook:      "twilio",
 				Event:     []string{"form:EventType", "form:MessageStatus", "form:CallStatus", "form:SmsStatus"},
 				Delivery:  []string{"header:I-Twilio-Idempotency-Token", "form:MessageSid", "form:CallSid"},
+				Evidence:  "published, sdk twilio@6.2.0",
 				Notes:     []string{"the public URL is signed, not the local one"},
 			}, {
 				ID: "twilio-json", Algorithm: HMACSHA1,
@@ -105,12 +119,12 @@ func messagingProvidersB() []Provider {
 				Event:     []string{"json:type"},
 				Delivery:  []string{"header:I-Twilio-Idempotency-Token"},
 				Detect:    &Match{Header: map[string]string{"X-Twilio-Signature": ""}, Query: map[string]string{"bodySHA256": ""}},
+				Evidence:  "published, sdk twilio@6.2.0",
 			}},
 		},
 		{
 			ID: "twitch", Name: "Twitch",
-			Docs:     "https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
-			Deadline: 10,
+			Docs: "https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
 			Schemes: []Scheme{{
 				ID: "twitch", Algorithm: HMACSHA256,
 				Content:   "{id}{timestamp}{body}",
@@ -133,6 +147,7 @@ func messagingProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Viber-Content-Signature"},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:message_token"},
+				Evidence:  "sdk viber-bot@1.0.18",
 			}},
 		},
 		{
@@ -145,6 +160,7 @@ func messagingProvidersB() []Provider {
 				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer "}, BodyHash: "payload_hash"},
 				Event:     []string{"json:status", "json:message_type"},
 				Delivery:  []string{"json:message_uuid"},
+				Evidence:  "sdk @vonage/jwt@1.14.0",
 			}},
 		},
 		{
@@ -155,6 +171,7 @@ func messagingProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Spark-Signature"},
 				Event:     []string{"json:resource+json:event"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk webex-node-bot-framework@2.3.14",
 			}},
 		},
 		{
@@ -164,6 +181,7 @@ func messagingProvidersB() []Provider {
 				ID: "x", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:x-twitter-webhooks-signature", Prefix: "sha256=", Encoding: "base64"},
 				Body:      "json",
+				Evidence:  "sdk twitter-autohook@1.7.2",
 			}},
 			Handshakes: []Handshake{{
 				Name:     "challenge response check",
@@ -185,6 +203,7 @@ func messagingProvidersB() []Provider {
 				Signature: Signature{From: "header:x-zm-signature", Prefix: "v0="},
 				Timestamp: &Timestamp{From: "header:x-zm-request-timestamp"},
 				Event:     []string{"json:event"},
+				Evidence:  "sdk @zoom/rivet@0.4.0",
 			}},
 			Handshakes: []Handshake{{
 				Name:     "url validation",

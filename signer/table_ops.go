@@ -27,6 +27,7 @@ func opsProviders() []Provider {
 				Signature: Signature{From: "header:X-PagerDuty-Signature", Format: "pairs", Field: "v1"},
 				Event:     []string{"json:event.event_type"},
 				Delivery:  []string{"json:event.id"},
+				Evidence:  "published",
 			}},
 		},
 		{

@@ -22,23 +22,25 @@ func paymentProvidersA() []Provider {
 				Event:     []string{"json:notificationItems[0].NotificationRequestItem.eventCode"},
 				Delivery:  []string{"json:notificationItems[0].NotificationRequestItem.pspReference+json:notificationItems[0].NotificationRequestItem.eventCode"},
 				Detect:    &Match{JSON: map[string]string{"/notificationItems": ""}},
+				Evidence:  "published, sdk @adyen/api-library@32.1.0",
 			}, {
 				ID: "adyen-platforms", Algorithm: HMACSHA256,
 				Key:       KeyRule{Encoding: "hex"},
 				Signature: Signature{From: "header:HmacSignature", Encoding: "base64"},
 				Event:     []string{"json:type"},
+				Evidence:  "published, sdk @adyen/api-library@32.1.0",
 			}},
 		},
 		{
 			ID: "braintree", Name: "Braintree",
-			Docs:     "https://developer.paypal.com/braintree/docs/guides/webhooks/parse/",
-			Deadline: 30,
+			Docs: "https://developer.paypal.com/braintree/docs/guides/webhooks/parse/",
 			Schemes: []Scheme{{
 				ID: "braintree", Algorithm: HMACSHA1,
 				Content:   "{form:bt_payload}",
 				Signature: Signature{From: "form:bt_signature"},
 				Hook:      "braintree",
 				Detect:    &Match{Form: map[string]string{"bt_payload": "", "bt_signature": ""}},
+				Evidence:  "sdk braintree@3.40.0",
 				Notes:     []string{"the key is written public_key|private_key"},
 			}},
 			Handshakes: []Handshake{{
@@ -61,6 +63,7 @@ func paymentProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:x-webhook-timestamp", Unit: "ms"},
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"x-webhook-signature": "", "x-webhook-timestamp": ""}},
+				Evidence:  "sdk cashfree-pg@6.0.6",
 			}},
 		},
 		{
@@ -72,6 +75,7 @@ func paymentProvidersA() []Provider {
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"Signature": ""}, JSON: map[string]string{"/entity": "event", "/type": "checkout.*"}},
+				Evidence:  "sdk @chargily/chargily-pay@2.1.0",
 			}},
 		},
 		{
@@ -92,6 +96,7 @@ func paymentProvidersA() []Provider {
 				Signature: Signature{From: "header:X-CC-Webhook-Signature"},
 				Event:     []string{"json:event.type"},
 				Delivery:  []string{"json:event.id"},
+				Evidence:  "published, sdk coinbase-commerce-node@1.0.4",
 			}},
 		},
 		{
@@ -105,11 +110,13 @@ func paymentProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk creem@1.13.0",
 			}, {
 				ID: "creem-legacy", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:creem-signature", Prefix: "sha256=", Optional: true},
 				Event:     []string{"json:eventType"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk creem@1.13.0",
 			}},
 		},
 		{
@@ -123,6 +130,7 @@ func paymentProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk dodopayments@2.52.0",
 			}},
 		},
 		{
@@ -146,6 +154,7 @@ func paymentProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:svix-timestamp"},
 				MessageID: "header:svix-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @flowglad/server@0.18.0",
 			}},
 		},
 		{
@@ -157,6 +166,7 @@ func paymentProvidersA() []Provider {
 				Event:     []string{"json:events[0].resource_type+json:events[0].action"},
 				Delivery:  []string{"json:meta.webhook_id", "json:events[0].id"},
 				Detect:    &Match{Header: map[string]string{"Webhook-Signature": ""}, JSON: map[string]string{"/events": "", "/meta/webhook_id": ""}},
+				Evidence:  "published, sdk gocardless-nodejs@10.1.2",
 			}},
 		},
 		{
@@ -169,6 +179,7 @@ func paymentProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:X-Gr4vy-Webhook-Timestamp"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"header:X-Gr4vy-Webhook-ID", "json:id"},
+				Evidence:  "sdk @gr4vy/sdk@1.10.18",
 			}},
 		},
 		{
@@ -193,8 +204,7 @@ func paymentProvidersA() []Provider {
 		},
 		{
 			ID: "mercado-pago", Name: "Mercado Pago",
-			Docs:     "https://www.mercadopago.com/developers/en/docs/your-integrations/notifications/webhooks",
-			Deadline: 22,
+			Docs: "https://www.mercadopago.com/developers/en/docs/your-integrations/notifications/webhooks",
 			Schemes: []Scheme{{
 				ID: "mercado-pago", Algorithm: HMACSHA256,
 				Content:   "id:{query:data.id};request-id:{header:x-request-id};ts:{timestamp};",
@@ -204,6 +214,7 @@ func paymentProvidersA() []Provider {
 				Event:     []string{"json:action", "json:type"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"x-request-id": "", "x-signature": "ts=*"}},
+				Evidence:  "sdk mercadopago@3.6.1",
 				Notes:     []string{"the body is not covered", "the id is signed in lower case"},
 			}},
 		},
@@ -217,6 +228,7 @@ func paymentProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:X-Metronome-Date", Unit: "http"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk @metronome/sdk@3.10.0",
 			}},
 		},
 		{
@@ -228,6 +240,7 @@ func paymentProvidersA() []Provider {
 				Signature: Signature{From: "header:X-Mollie-Signature", Prefix: "sha256=", Optional: true, Repeats: true},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk mollie-api-typescript@1.12.28",
 			}},
 		},
 		{
@@ -240,6 +253,7 @@ func paymentProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:X-Orb-Timestamp", Unit: "rfc3339"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk orb-billing@6.11.0",
 			}},
 		},
 	}

@@ -5,16 +5,16 @@ func paymentProvidersB() []Provider {
 	return []Provider{
 		{
 			ID: "paddle", Name: "Paddle Billing",
-			Docs:     "https://developer.paddle.com/webhooks/signature-verification",
-			Deadline: 5,
+			Docs: "https://developer.paddle.com/webhooks/signature-verification",
 			Schemes: []Scheme{{
 				ID: "paddle-billing", Algorithm: HMACSHA256,
 				Content:   "{timestamp}:{body}",
 				Signature: Signature{From: "header:Paddle-Signature", Format: "pairs", Separator: ";", Field: "h1"},
-				Timestamp: &Timestamp{From: "field:ts"},
+				Timestamp: &Timestamp{From: "field:ts", Window: 5},
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:notification_id", "json:event_id"},
-				Notes:     []string{"other receivers of Paddle allow 5 s only"},
+				Evidence:  "published, sdk @paddle/paddle-node-sdk@3.10.0",
+				Notes:     []string{"its SDKs allow 5 s; widen the window where the clock of the receiver is not exact"},
 			}},
 		},
 		{
@@ -27,6 +27,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:data.attributes.type"},
 				Delivery:  []string{"json:data.id"},
+				Evidence:  "sdk paymongo-node@10.17.0",
 			}, {
 				ID: "paymongo-test", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
@@ -35,6 +36,7 @@ func paymentProvidersB() []Provider {
 				Event:     []string{"json:data.attributes.type"},
 				Delivery:  []string{"json:data.id"},
 				Detect:    &Match{Header: map[string]string{"Paymongo-Signature": "t=*"}, JSON: map[string]string{"/data/attributes/livemode": "false"}},
+				Evidence:  "sdk paymongo-node@10.17.0",
 			}},
 		},
 		{
@@ -47,6 +49,7 @@ func paymentProvidersB() []Provider {
 				Event:     []string{"json:code"},
 				Delivery:  []string{"json:data.reference", "json:data.orderCode"},
 				Detect:    &Match{JSON: map[string]string{"/data/orderCode": "", "/signature": ""}},
+				Evidence:  "sdk @payos/node@2.0.5",
 			}},
 		},
 		{
@@ -84,12 +87,12 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Pingplusplus-Signature", Encoding: "base64"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "published",
 			}},
 		},
 		{
 			ID: "polar", Name: "Polar",
-			Docs:     "https://polar.sh/docs/integrate/webhooks/delivery",
-			Deadline: 20,
+			Docs: "https://polar.sh/docs/integrate/webhooks/delivery",
 			Schemes: []Scheme{{
 				ID: "polar", Algorithm: HMACSHA256,
 				Content:   "{id}.{timestamp}.{body}",
@@ -97,6 +100,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @polar-sh/sdk@0.49.0",
 				Notes:     []string{"the secret is used as text, not decoded"},
 			}},
 		},
@@ -111,17 +115,18 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @portone/server-sdk@0.19.0",
 			}},
 		},
 		{
 			ID: "razorpay", Name: "Razorpay",
-			Docs:     "https://razorpay.com/docs/webhooks/validate-test/",
-			Deadline: 5,
+			Docs: "https://razorpay.com/docs/webhooks/validate-test/",
 			Schemes: []Scheme{{
 				ID: "razorpay", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Razorpay-Signature"},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"header:x-razorpay-event-id"},
+				Evidence:  "published, sdk razorpay@2.9.8",
 			}},
 		},
 		{
@@ -134,13 +139,13 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
 				Event:     []string{"json:object_type+json:event_type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "published",
 			}},
 		},
 		{
 			ID: "revenuecat", Name: "RevenueCat",
-			Docs:     "https://www.revenuecat.com/docs/integrations/webhooks",
-			Deadline: 60,
-			Redact:   []string{"header:Authorization"},
+			Docs:   "https://www.revenuecat.com/docs/integrations/webhooks",
+			Redact: []string{"header:Authorization"},
 			Schemes: []Scheme{{
 				ID: "revenuecat", Algorithm: Token,
 				Signature: Signature{From: "header:Authorization", Encoding: "plain"},
@@ -158,24 +163,24 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Schematic-Webhook-Signature"},
 				Timestamp: &Timestamp{From: "header:X-Schematic-Webhook-Timestamp"},
 				Event:     []string{"json:action"},
+				Evidence:  "sdk @schematichq/schematic-typescript-node@1.6.2",
 			}},
 		},
 		{
 			ID: "square", Name: "Square",
-			Docs:     "https://developer.squareup.com/docs/webhooks/step3validate",
-			Deadline: 10,
+			Docs: "https://developer.squareup.com/docs/webhooks/step3validate",
 			Schemes: []Scheme{{
 				ID: "square", Algorithm: HMACSHA256,
 				Content:   "{url}{body}",
 				Signature: Signature{From: "header:x-square-hmacsha256-signature", Encoding: "base64"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:event_id"},
+				Evidence:  "published, sdk square@46.0.0",
 			}},
 		},
 		{
 			ID: "stripe", Name: "Stripe",
-			Docs:     "https://docs.stripe.com/webhooks/signature",
-			Deadline: 10,
+			Docs: "https://docs.stripe.com/webhooks/signature",
 			Schemes: []Scheme{{
 				ID: "stripe", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
@@ -183,6 +188,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk stripe@23.1.0",
 				Notes:     []string{"whsec_ is part of the key: it is not decoded"},
 			}},
 		},
@@ -209,6 +215,7 @@ func paymentProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @whop/sdk@0.0.42",
 			}},
 		},
 		{
@@ -219,6 +226,7 @@ func paymentProvidersB() []Provider {
 				Signature: Signature{From: "header:X-GCS-Signature", Encoding: "base64"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk onlinepayments-sdk-nodejs@6.2.0",
 			}},
 		},
 	}

@@ -18,13 +18,13 @@ func workProvidersA() []Provider {
 				Key:       KeyRule{Encoding: "base64"},
 				Signature: Signature{From: "header:X-Airtable-Content-MAC", Prefix: "hmac-sha256="},
 				Delivery:  []string{"json:timestamp"},
+				Evidence:  "published",
 			}},
 		},
 		{
 			ID: "asana", Name: "Asana",
-			Docs:     "https://developers.asana.com/docs/webhooks-guide",
-			Deadline: 10,
-			Redact:   []string{"header:X-Hook-Secret"},
+			Docs:   "https://developers.asana.com/docs/webhooks-guide",
+			Redact: []string{"header:X-Hook-Secret"},
 			Schemes: []Scheme{{
 				ID: "asana", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hook-Signature"},
@@ -46,13 +46,13 @@ func workProvidersA() []Provider {
 				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"JWT "}, QueryHash: true, Expires: true},
 				Event:     []string{"json:webhookEvent", "json:event"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "JWT *"}},
+				Evidence:  "sdk atlassian-jwt@2.0.3",
 				Notes:     []string{"the token does not cover the body", "params: base_path, the path of the app, is left out of the hash"},
 			}},
 		},
 		{
 			ID: "box", Name: "Box",
-			Docs:     "https://developer.box.com/guides/webhooks/v2/signatures-v2/",
-			Deadline: 30,
+			Docs: "https://developer.box.com/guides/webhooks/v2/signatures-v2/",
 			Schemes: []Scheme{{
 				ID: "box", Algorithm: HMACSHA256,
 				Content:   "{body}{timestamp}",
@@ -62,6 +62,7 @@ func workProvidersA() []Provider {
 				Hook:      "box",
 				Event:     []string{"json:trigger"},
 				Delivery:  []string{"header:BOX-DELIVERY-ID"},
+				Evidence:  "published, sdk box-node-sdk@10.12.0",
 				Notes:     []string{"the first key pairs with the primary header only, the second with the secondary"},
 			}},
 		},
@@ -105,6 +106,7 @@ func workProvidersA() []Provider {
 				Signature: Signature{From: "header:X-Crisp-Signature"},
 				Timestamp: &Timestamp{From: "header:X-Crisp-Request-Timestamp", Unit: "ms"},
 				Event:     []string{"json:event"},
+				Evidence:  "sdk crisp-api@11.3.0",
 			}},
 		},
 		{
@@ -114,6 +116,7 @@ func workProvidersA() []Provider {
 				ID: "cronofy", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:Cronofy-HMAC-SHA256", Format: "plain-list", Encoding: "base64"},
 				Event:     []string{"json:notification.type"},
+				Evidence:  "sdk cronofy@3.8.4",
 			}},
 		},
 		{
@@ -163,6 +166,7 @@ func workProvidersA() []Provider {
 				Event:     []string{"form:json#event.event_type"},
 				Delivery:  []string{"form:json#event.event_hash"},
 				Detect:    &Match{Header: map[string]string{"User-Agent": "HelloSign*"}, Form: map[string]string{"json": "{\"*"}},
+				Evidence:  "published, sdk @dropbox/sign@1.11.0",
 				Notes:     []string{"only time and kind of the event are signed, not the rest"},
 			}},
 		},
@@ -208,12 +212,12 @@ func workProvidersA() []Provider {
 				ID: "hocuspocus", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hocuspocus-Signature-256", Prefix: "sha256="},
 				Event:     []string{"json:event"},
+				Evidence:  "sdk @hocuspocus/extension-webhook@4.1.0",
 			}},
 		},
 		{
 			ID: "hubspot", Name: "HubSpot",
-			Docs:     "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
-			Deadline: 5,
+			Docs: "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
 			Schemes: []Scheme{{
 				ID: "hubspot-v3", Algorithm: HMACSHA256,
 				Content:   "{method}{url}{body}{timestamp}",
@@ -222,6 +226,7 @@ func workProvidersA() []Provider {
 				Timestamp: &Timestamp{From: "header:X-HubSpot-Request-Timestamp", Unit: "ms"},
 				Event:     []string{"json:[].subscriptionType"},
 				Delivery:  []string{"json:[].eventId"},
+				Evidence:  "published, sdk @hubspot/api-client@13.5.0",
 			}, {
 				ID: "hubspot-v1", Algorithm: SHA256,
 				Content:   "{secret}{body}",
@@ -230,6 +235,7 @@ func workProvidersA() []Provider {
 				Event:     []string{"json:[].subscriptionType"},
 				Detect:    &Match{Header: map[string]string{"X-HubSpot-Signature": "", "X-HubSpot-Signature-Version": "v1"}, Absent: []string{"X-HubSpot-Signature-v3"}},
 				Docs:      "https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests",
+				Evidence:  "published, sdk @hubspot/api-client@13.5.0",
 			}, {
 				ID: "hubspot-v2", Algorithm: SHA256,
 				Content:   "{secret}{method}{url}{body}",
@@ -237,6 +243,7 @@ func workProvidersA() []Provider {
 				Require:   map[string]string{"header:X-HubSpot-Signature-Version": "v2"},
 				Detect:    &Match{Header: map[string]string{"X-HubSpot-Signature": "", "X-HubSpot-Signature-Version": "v2"}, Absent: []string{"X-HubSpot-Signature-v3"}},
 				Docs:      "https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests",
+				Evidence:  "published, sdk @hubspot/api-client@13.5.0",
 			}},
 		},
 		{
@@ -248,6 +255,7 @@ func workProvidersA() []Provider {
 				Content:   "{body}{timestamp}",
 				Signature: Signature{From: "header:X-Inngest-Signature", Format: "pairs", Separator: "&", Field: "s"},
 				Timestamp: &Timestamp{From: "field:t"},
+				Evidence:  "sdk inngest@4.24.0",
 				Notes:     []string{"the beginning signkey-prod- is no part of the key"},
 			}},
 		},

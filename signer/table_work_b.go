@@ -24,6 +24,7 @@ func workProvidersB() []Provider {
 				Event:     []string{"json:webhookEvent"},
 				Delivery:  []string{"header:X-Atlassian-Webhook-Identifier"},
 				Detect:    &Match{Header: map[string]string{"X-Atlassian-Webhook-Identifier": "", "X-Hub-Signature": ""}},
+				Evidence:  "published",
 			}},
 		},
 		{
@@ -36,6 +37,7 @@ func workProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "json:webhookTimestamp", Unit: "ms", Window: 60},
 				Event:     []string{"header:Linear-Event+json:action"},
 				Delivery:  []string{"header:Linear-Delivery"},
+				Evidence:  "sdk @linear/sdk@98.0.0",
 				Notes:     []string{"the signed time stands in the body: re-signing edits the body"},
 			}},
 		},
@@ -50,6 +52,7 @@ func workProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @liveblocks/node@3.24.2",
 			}},
 		},
 		{
@@ -77,12 +80,14 @@ func workProvidersB() []Provider {
 				ID: "nango", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Nango-Hmac-Sha256"},
 				Event:     []string{"json:type"},
+				Evidence:  "sdk @nangohq/node@0.71.10",
 			}, {
 				ID: "nango-legacy", Algorithm: SHA256,
 				Content:   "{secret}{body}",
 				Signature: Signature{From: "header:X-Nango-Signature"},
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"X-Nango-Signature": ""}, Absent: []string{"X-Nango-Hmac-Sha256"}},
+				Evidence:  "sdk @nangohq/node@0.71.10",
 				Notes:     []string{"a plain hash: use the HMAC header where it is sent"},
 			}},
 		},
@@ -94,6 +99,7 @@ func workProvidersB() []Provider {
 				Signature: Signature{From: "header:X-Notion-Signature", Prefix: "sha256="},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk @notionhq/client@5.26.0",
 			}},
 			Handshakes: []Handshake{{
 				Name:   "verification token",
@@ -110,6 +116,7 @@ func workProvidersB() []Provider {
 				Signature: Signature{From: "header:Plain-Request-Signature"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk @team-plain/typescript-sdk@5.12.1",
 			}},
 		},
 		{
@@ -120,12 +127,14 @@ func workProvidersB() []Provider {
 				Content:   "{body}{timestamp}",
 				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d"},
 				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
+				Evidence:  "sdk secure-webhooks@0.3.0",
 			}, {
 				ID: "quirrel-asymmetric", Algorithm: RSASHA256,
 				Key:       KeyRule{Public: true},
 				Content:   "{body}{timestamp}",
 				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d", Encoding: "base64"},
 				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
+				Evidence:  "sdk secure-webhooks@0.3.0",
 			}},
 		},
 		{
@@ -149,6 +158,7 @@ func workProvidersB() []Provider {
 				MessageID: "header:svix-id",
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:event_id"},
+				Evidence:  "sdk @seamapi/webhook@1.2.0",
 			}},
 		},
 		{
@@ -160,6 +170,7 @@ func workProvidersB() []Provider {
 				Body:      "json",
 				Event:     []string{"json:eventName", "json:eventType"},
 				Delivery:  []string{"json:webhookId"},
+				Evidence:  "sdk smartcar@10.4.0",
 			}},
 			Handshakes: []Handshake{{
 				Name:     "verify",
@@ -195,6 +206,7 @@ func workProvidersB() []Provider {
 				Signature: Signature{From: "header:x-trigger-signature-hmacsha256"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Evidence:  "sdk @trigger.dev/sdk@4.8.3",
 			}},
 		},
 		{
@@ -209,8 +221,7 @@ func workProvidersB() []Provider {
 		},
 		{
 			ID: "zendesk", Name: "Zendesk",
-			Docs:     "https://developer.zendesk.com/documentation/webhooks/verifying/",
-			Deadline: 12,
+			Docs: "https://developer.zendesk.com/documentation/webhooks/verifying/",
 			Schemes: []Scheme{{
 				ID: "zendesk", Algorithm: HMACSHA256,
 				Content:   "{timestamp}{body}",

@@ -68,7 +68,10 @@ type Client struct {
 	epoch   uint64
 	link    *link // nil while there is no welcome
 	open    map[ID]*taken
+	said    Window // in the last hello
 	used    Window // by deliveries that are coming in or running
+	orphans Window // by those that still run and that the relay has forgotten
+	answers int64  // largest body of an answer that the relay takes
 	order   []ID   // answered and not settled, oldest first
 	kept    int64  // bytes of their answers
 	running sync.WaitGroup
@@ -85,6 +88,7 @@ type taken struct {
 	size    int64
 	body    pieces
 	whole   bool
+	orphan  bool  // counted in orphans
 	answer  frame // nil while it runs
 	payload []byte
 	kept    int64
@@ -210,7 +214,7 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 	for id, t := range c.open {
 		if !t.whole {
 			c.forget(id, t)
-			c.free(t.size)
+			c.free(t)
 		}
 	}
 	c.mu.Unlock()
@@ -218,15 +222,17 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 	close(over)
 	<-written
 	<-minded
+	abort(conn)
 	return welcomed, err
 }
 
 func (c *Client) hello() Hello {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.said = Window{max(c.opts.Window.Deliveries-c.orphans.Deliveries, 1), max(c.opts.Window.Bytes-c.orphans.Bytes, 0)}
 	h := Hello{
 		Client: c.opts.Name, Instance: c.instance, Epoch: c.epoch, Endpoint: c.opts.Endpoint,
-		Paused: c.byUser || c.closed, Window: c.opts.Window,
+		Paused: c.byUser || c.closed, Window: c.said,
 	}
 	for id, t := range c.open {
 		if len(h.Open) == maxList {
@@ -241,6 +247,7 @@ func (c *Client) hello() Hello {
 func (c *Client) attach(l *link, w *Welcome) {
 	c.mu.Lock()
 	c.epoch = w.Epoch
+	c.answers = w.MaxAnswer
 	c.link = l
 	known := make(map[ID]bool, len(w.Resumed))
 	for _, id := range w.Resumed {
@@ -251,7 +258,13 @@ func (c *Client) attach(l *link, w *Welcome) {
 		case known[id] && t.answer != nil:
 			c.sendAnswer(t)
 		case !known[id]:
-			c.forget(id, t) // one that runs goes on; its answer has no place to go
+			c.forget(id, t)
+			if t.answer == nil { // it runs on; the relay has given its room to others
+				c.free(t)
+				t.orphan = true
+				c.orphans.Deliveries++
+				c.orphans.Bytes += t.size
+			}
 		}
 	}
 	c.mu.Unlock()
@@ -266,9 +279,14 @@ func (c *Client) forget(id ID, t *taken) {
 	c.idle = make(chan struct{})
 }
 
-func (c *Client) free(size int64) {
-	c.used.Deliveries--
-	c.used.Bytes -= size
+// free gives back the room of a delivery. Guarded by mu.
+func (c *Client) free(t *taken) {
+	w := &c.used
+	if t.orphan {
+		w = &c.orphans
+	}
+	w.Deliveries--
+	w.Bytes -= t.size
 }
 
 func (c *Client) dispatch(work context.Context, l *link, t frameType, payload []byte) error {
@@ -278,7 +296,7 @@ func (c *Client) dispatch(work context.Context, l *link, t frameType, payload []
 		if err := decodeFrame(&f, payload); err != nil {
 			return err
 		}
-		return c.deliver(work, &f)
+		return c.deliver(work, l, &f)
 	case typePiece:
 		var f pieceFrame
 		if err := decodeFrame(&f, payload); err != nil {
@@ -330,8 +348,9 @@ func (c *Client) dispatch(work context.Context, l *link, t frameType, payload []
 }
 
 // deliver takes a delivery in. The window is the listener's own protection: a
-// relay that exceeds it is cut off.
-func (c *Client) deliver(work context.Context, f *deliverFrame) error {
+// relay that exceeds it is cut off. Answers that have not left yet count: a
+// relay that sends and does not read would fill the memory with them.
+func (c *Client) deliver(work context.Context, l *link, f *deliverFrame) error {
 	if f.size > c.opts.MaxBody {
 		return violation("body of %d bytes is over %d", f.size, c.opts.MaxBody)
 	}
@@ -341,8 +360,13 @@ func (c *Client) deliver(work context.Context, f *deliverFrame) error {
 	if c.open[f.d.ID] != nil {
 		return violation("%s is under way already", f.d.ID)
 	}
-	if w := c.opts.Window; c.used.Deliveries > 0 && (c.used.Deliveries >= w.Deliveries || c.used.Bytes+f.size > w.Bytes) {
+	waiting := l.unsent()
+	if w := c.said; c.used.Deliveries+waiting > 0 && (c.used.Deliveries+waiting >= w.Deliveries || c.used.Bytes+f.size > w.Bytes) {
 		return violation("window of %d deliveries and %d bytes exceeded", w.Deliveries, w.Bytes)
+	}
+	// What a relay forgets must not let it fill the memory with every new link.
+	if n := c.orphans.Bytes; n > 0 && n+c.used.Bytes+f.size > c.opts.Window.Bytes {
+		return violation("%d bytes of earlier deliveries are still in hand", n)
 	}
 	c.used.Deliveries++
 	c.used.Bytes += f.size
@@ -403,7 +427,7 @@ func (c *Client) answer(work context.Context, t *taken, r *Result, failure *Fail
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.free(t.size)
+	c.free(t)
 	id := t.d.ID
 	if failure != nil {
 		detail := failure.Detail
@@ -452,23 +476,28 @@ func (c *Client) sendAnswer(t *taken) {
 	switch f := t.answer.(type) {
 	case *failedFrame:
 		f.epoch = c.epoch
-		c.link.send(f)
+		c.link.sendAnswer(f, nil)
 	case *resultFrame:
 		f.epoch = c.epoch
+		if f.sent > c.answers { // its size still says that there was one
+			f.sent, f.body, t.payload = 0, nil, nil
+		}
 		if t.payload == nil {
-			c.link.send(f)
+			c.link.sendAnswer(f, nil)
 			return
 		}
-		c.link.sendWith(f, &bulk{id: f.id, src: bytes.NewReader(t.payload), size: f.sent, failed: func(error) {}})
+		c.link.sendAnswer(f, &bulk{id: f.id, src: bytes.NewReader(t.payload), size: f.sent, failed: func(error) {}})
 	}
 }
 
 // validFields leaves out what the relay would refuse to decode.
 func validFields(h Header) Header {
 	out := make(Header, 0, len(h))
+	room := maxHeaderBytes
 	for _, f := range h {
-		if len(out) < maxFields && ValidFieldName(f.Name) && ValidFieldValue(f.Value) {
+		if size := len(f.Name) + len(f.Value); len(out) < maxFields && size <= room && ValidFieldName(f.Name) && ValidFieldValue(f.Value) {
 			out = append(out, f)
+			room -= size
 		}
 	}
 	return out
@@ -480,7 +509,7 @@ func (c *Client) cancelled(l *link, f *cancelFrame) {
 	t := c.open[f.id]
 	if t != nil && !t.whole {
 		c.forget(f.id, t)
-		c.free(t.size)
+		c.free(t)
 		l.send(&failedFrame{epoch: c.epoch, id: f.id, attempt: t.attempt, kindOf: Abandoned, detail: "the sender left"})
 	}
 	c.mu.Unlock()

@@ -41,6 +41,8 @@ type link struct {
 	mu      sync.Mutex
 	out     []byte        // whole frames, in order
 	bulk    []*bulk       // bodies in pieces, in turn
+	answers int           // in out, and bulk ones whose last piece is not taken
+	inline  int           // of answers: those in out
 	pong    *pongFrame    // only the latest: a flood of pings costs nothing
 	closing *CloseError   // say it when out is empty, then end
 	wake    chan struct{} // there is something to write
@@ -54,6 +56,8 @@ type bulk struct {
 	src  Body
 	off  int64
 	size int64
+	// answer: it belongs to a result, and counts in link.answers.
+	answer bool
 	// failed is called when src cannot be read; nil when it cannot happen.
 	failed func(error)
 }
@@ -130,6 +134,14 @@ func (l *link) send(f frame) {
 	l.poke()
 }
 
+// sendFirst queues a frame before all others. Only before write.
+func (l *link) sendFirst(f frame) {
+	l.mu.Lock()
+	l.out = append(appendFrame(nil, f), l.out...)
+	l.mu.Unlock()
+	l.poke()
+}
+
 // sendWith queues a frame and the long body that belongs to it.
 func (l *link) sendWith(f frame, b *bulk) {
 	l.mu.Lock()
@@ -137,6 +149,28 @@ func (l *link) sendWith(f frame, b *bulk) {
 	l.bulk = append(l.bulk, b)
 	l.mu.Unlock()
 	l.poke()
+}
+
+// sendAnswer is send or, where b is not nil, sendWith for an answer.
+func (l *link) sendAnswer(f frame, b *bulk) {
+	l.mu.Lock()
+	l.out = appendFrame(l.out, f)
+	l.answers++
+	if b == nil {
+		l.inline++
+	} else {
+		b.answer = true
+		l.bulk = append(l.bulk, b)
+	}
+	l.mu.Unlock()
+	l.poke()
+}
+
+// unsent counts the answers that the other side cannot have read yet.
+func (l *link) unsent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answers
 }
 
 // drop takes a body out of the line. It tells whether pieces were left.
@@ -197,6 +231,8 @@ func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseErro
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	batch, l.out = l.out, spare
+	l.answers -= l.inline
+	l.inline = 0
 	if l.pong != nil {
 		batch = appendFrame(batch, l.pong)
 		l.pong = nil
@@ -207,6 +243,8 @@ func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseErro
 		l.bulk = l.bulk[:len(l.bulk)-1]
 		if piece.off+pieceSize < piece.size {
 			l.bulk = append(l.bulk, piece)
+		} else if piece.answer {
+			l.answers--
 		}
 	}
 	return batch, piece, l.closing
@@ -273,6 +311,9 @@ func (l *link) read(dispatch func(t frameType, payload []byte) error) error {
 			if cause := context.Cause(l.ctx); cause != nil {
 				return cause
 			}
+			if closeCode(err) == CloseProtocol {
+				return l.refuse(err)
+			}
 			l.fail(err)
 			return err
 		}
@@ -283,21 +324,26 @@ func (l *link) read(dispatch func(t frameType, payload []byte) error) error {
 				err = l.control(t, payload, dispatch)
 			}
 			if err != nil {
-				var ce *CloseError
-				if !errors.As(err, &ce) {
-					ce = &CloseError{CloseProtocol, err.Error()}
-				}
-				l.shut(ce.Code, ce.Reason)
-				select { // the writer says it and ends the link, unless it is stuck
-				case <-l.ctx.Done():
-				case <-time.After(2 * closeWithin):
-					l.fail(ce)
-				}
-				return ce
+				return l.refuse(err)
 			}
 			msg = rest
 		}
 	}
+}
+
+// refuse tells the other side that it broke the protocol, and ends the link.
+func (l *link) refuse(err error) error {
+	var ce *CloseError
+	if !errors.As(err, &ce) {
+		ce = &CloseError{CloseProtocol, err.Error()}
+	}
+	l.shut(ce.Code, ce.Reason)
+	select { // the writer says it and ends the link, unless it is stuck
+	case <-l.ctx.Done():
+	case <-time.After(2 * closeWithin):
+		l.fail(ce)
+	}
+	return ce
 }
 
 // control handles the frames that both sides treat alike.

@@ -212,6 +212,13 @@ func (w *Welcome) decode(d *decoder) {
 	}
 }
 
+// MaxMethod and MaxHost bound the bytes of a delivery's method and host. A
+// relay refuses what is longer: no listener would take it.
+const (
+	MaxMethod = 64
+	MaxHost   = 1024
+)
+
 // deliverFrame hands a webhook to the listener, which answers with result or
 // failed. A body of at most maxInline bytes is in it, a longer one follows in
 // pieces.
@@ -248,11 +255,11 @@ func (f *deliverFrame) decode(d *decoder) {
 		Attempt:    d.count("attempt", 1<<30),
 		ReceivedAt: d.time(),
 		Budget:     d.duration(),
-		Method:     d.string(64),
+		Method:     d.string(MaxMethod),
 		Target:     d.string(maxString),
 		Prefix:     d.string(1024),
 		URL:        d.string(maxString + 4096),
-		Host:       d.string(1024),
+		Host:       d.string(MaxHost),
 		Remote:     d.string(256),
 		Header:     d.header(),
 	}

@@ -46,6 +46,10 @@ type Session struct {
 	paused bool
 	leave  bool        // goaway was sent
 	last   *CloseError // say it when nothing is open any more
+
+	// Of pauses and resumptions; only dispatch uses them.
+	changes int
+	since   time.Time
 }
 
 // sent is a delivery under way.
@@ -86,7 +90,7 @@ func ReadHello(ctx context.Context, conn Conn) (Hello, error) {
 }
 
 // NewSession makes a session over conn for a listener that said h. It sends
-// nothing until Run.
+// nothing until Run, and then the welcome first.
 func NewSession(ctx context.Context, conn Conn, h Hello, opts SessionOptions) *Session {
 	s := &Session{link: newLink(ctx, conn), hello: h, opts: opts, open: make(map[ID]*sent), paused: h.Paused}
 	s.opts.Welcome.Window.Deliveries = min(opts.Welcome.Window.Deliveries, h.Window.Deliveries)
@@ -106,12 +110,13 @@ func (s *Session) Resume(id ID, attempt int, size int64, done func(Outcome)) {
 // *CloseError when either side closed it, ErrDead, the connection's own error,
 // or the cause of ctx. Every open attempt has then been told that it is lost.
 func (s *Session) Run() error {
-	s.link.send(&s.opts.Welcome)
+	s.link.sendFirst(&s.opts.Welcome) // deliveries may be waiting already
 	written := make(chan struct{})
 	go func() { defer close(written); s.link.write() }()
 	err := s.link.read(s.dispatch)
 	s.link.fail(err)
 	<-written
+	abort(s.link.conn)
 	s.lose()
 	return err
 }
@@ -207,6 +212,9 @@ func (s *Session) Open() int {
 
 // Settled tells the listener what became of its attempts.
 func (s *Session) Settled(list ...Settlement) {
+	for i := range list {
+		list[i].Reason = list[i].Reason[:min(len(list[i].Reason), maxDetail)]
+	}
 	for len(list) > 0 {
 		n := min(len(list), 256)
 		s.link.send(&settledFrame{list[:n]})
@@ -228,7 +236,10 @@ func (s *Session) Cancel(id ID, after time.Duration) {
 func (s *Session) Notice(text string) { s.link.send(&Notice{text[:min(len(text), maxDetail)]}) }
 
 // Gap tells the listener that deliveries were deleted unanswered.
-func (s *Session) Gap(g Gap) { s.link.send(&g) }
+func (s *Session) Gap(g Gap) {
+	g.Reason = g.Reason[:min(len(g.Reason), maxDetail)]
+	s.link.send(&g)
+}
 
 // GoAway tells the listener that the relay stops and when to redial; nothing
 // more is delivered. Close ends the session when what is under way is done.
@@ -321,19 +332,27 @@ func (s *Session) dispatch(t frameType, payload []byte) error {
 		if err := decodeFrame(&f, payload); err != nil {
 			return err
 		}
-		s.setPaused(true, f.reason)
-		return nil
+		return s.setPaused(true, f.reason)
 	case typeResume:
 		if err := decodeFrame(resumeFrame{}, payload); err != nil {
 			return err
 		}
-		s.setPaused(false, "")
-		return nil
+		return s.setPaused(false, "")
 	}
 	return violation("frame 0x%02x is not for a relay", byte(t))
 }
 
-func (s *Session) setPaused(paused bool, reason string) {
+// maxChanges is how often a listener may pause or resume within ten seconds:
+// each time the relay looks through its queue.
+const maxChanges = 64
+
+func (s *Session) setPaused(paused bool, reason string) error {
+	if now := time.Now(); now.Sub(s.since) > 10*time.Second {
+		s.since, s.changes = now, 0
+	}
+	if s.changes++; s.changes > maxChanges {
+		return violation("more than %d pauses in ten seconds", maxChanges)
+	}
 	s.mu.Lock()
 	s.paused = paused
 	s.mu.Unlock()
@@ -343,6 +362,7 @@ func (s *Session) setPaused(paused bool, reason string) {
 	if !paused && s.opts.Resumed != nil {
 		s.opts.Resumed()
 	}
+	return nil
 }
 
 // find is the open attempt that a frame speaks of: only what this session was
