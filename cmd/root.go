@@ -34,7 +34,7 @@ func newRoot(env *Env) *cobra.Command {
 	root := &cobra.Command{
 		Use: "hook", Short: "Bring webhooks to localhost", Long: long,
 		SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Version:           stamp().Version,
 		Args:              cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -50,9 +50,10 @@ func newRoot(env *Env) *cobra.Command {
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
 		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
-		newTrigger(env),
+		newTrigger(env), newCompletion(env),
 	)
 	root.AddCommand(newTopics()...)
+	addOffers(env, root)
 	return root
 }
 
