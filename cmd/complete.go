@@ -68,11 +68,11 @@ func argumentOffers(env *Env) map[string]offer {
 // they are.
 func flagOffers(env *Env) map[string]offer {
 	return map[string]offer{
-		"endpoint": each(noFiles, env.offerEndpoints),
-		"relay":    each(noFiles, env.offerRelays),
-		"provider": each(noFiles, offerProviders),
-		"verify":   each(noFiles, offerVerify),
-		"scheme":   each(noFiles, offerSchemes),
+		"endpoint": value(env.offerEndpoints),
+		"relay":    value(env.offerRelays),
+		"provider": value(offerProviders),
+		"verify":   value(offerVerify),
+		"scheme":   value(offerSchemes),
 		"secret":   env.offerSecrets,
 	}
 }
@@ -131,6 +131,13 @@ func each(d cobra.ShellCompDirective, list words) offer {
 	}
 }
 
+// value offers for a flag.
+func value(list words) offer {
+	return func(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		return beginning(list(c, args, word), word), noFiles
+	}
+}
+
 func beginning(list []string, word string) []string {
 	return slices.DeleteFunc(list, func(s string) bool { return !strings.HasPrefix(s, word) })
 }
@@ -140,9 +147,10 @@ func describe(word, format string, args ...any) string {
 	return cobra.CompletionWithDesc(word, safetext.Limit(fmt.Sprintf(format, args...), 80))
 }
 
-// offerCommand leaves what is behind "--" to the shell.
-func offerCommand(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if dash := c.ArgsLenAtDash(); dash >= 0 && dash < len(args) {
+// offerCommand leaves what is behind the target, and thus behind "--", to the
+// shell.
+func offerCommand(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
 		return nil, orFiles
 	}
 	return nil, noFiles

@@ -17,8 +17,8 @@ const providersHead = `# Providers
 
 *Covers* is what the signature protects; where it is empty, whoever reads one message can send any. *Evidence* is what shows that our
 scheme is the provider's: *published* is a known answer from the provider's own pages or code, *sdk* the version of its own library that
-agreed with us, and an empty cell that there is neither: the scheme follows the provider's description. %d schemes have
-such evidence. The tests sign and verify with every one of them.
+agreed with us, and an empty cell that there is neither: the scheme follows the provider's description. %d schemes have such
+evidence. The tests sign and verify with every one of them.
 
 | provider | id | scheme | algorithm | covers | evidence |
 |---|---|---|---|---|---|
