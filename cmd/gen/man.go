@@ -70,9 +70,11 @@ func manPage(c *cobra.Command, at time.Time) []byte {
 			r.text(sub.Short)
 		}
 	}
-	c.InitDefaultHelpFlag()
-	r.flags("OPTIONS", c.NonInheritedFlags())
-	r.flags("INHERITED OPTIONS", c.InheritedFlags())
+	if section(c) == "1" {
+		c.InitDefaultHelpFlag()
+		r.flags("OPTIONS", c.NonInheritedFlags())
+		r.flags("INHERITED OPTIONS", c.InheritedFlags())
+	}
 	if c.Example != "" {
 		r.head("EXAMPLES")
 		r.verbatim(strings.Split(c.Example, "\n"))
