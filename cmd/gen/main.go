@@ -1,8 +1,11 @@
 // Command gen writes what is generated from the command tree and the table of
 // providers.
 //
-//	go run ./cmd/gen            completions/ and docs/providers.md, which are checked in
-//	go run ./cmd/gen man DIR    a man page for each command and topic, for a release
+//	go run ./cmd/gen                 completions/ and docs/providers.md, which are checked in
+//	go run ./cmd/gen man DIR TIME    a man page for each command and topic, for a release
+//
+// TIME is the date of the pages, in Unix seconds: that of the commit, so that
+// a release can be made again.
 //
 // It is no part of the program hook. It reads nothing, and writes only below
 // the working folder or DIR.
@@ -10,6 +13,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -34,14 +38,14 @@ func run(args []string) error {
 			return err
 		}
 		return write(".", files)
-	case len(args) == 2 && args[0] == "man":
-		at, err := date()
+	case len(args) == 3 && args[0] == "man":
+		n, err := strconv.ParseInt(args[2], 10, 64)
 		if err != nil {
-			return err
+			return fmt.Errorf("%q is no time in Unix seconds", args[2])
 		}
-		return write(args[1], manPages(cmd.Tree(), at))
+		return write(args[1], manPages(cmd.Tree(), time.Unix(n, 0).UTC()))
 	}
-	return fmt.Errorf("usage: gen | gen man DIR")
+	return errors.New("usage: gen, or gen man DIR TIME")
 }
 
 // checkedIn are the files of the repository that are generated, by their path.
@@ -55,20 +59,6 @@ func checkedIn() (map[string][]byte, error) {
 		files["completions/"+name] = b.Bytes()
 	}
 	return files, nil
-}
-
-// date is that of the man pages: SOURCE_DATE_EPOCH, so that a release can be
-// made again, or today.
-func date() (time.Time, error) {
-	epoch := os.Getenv("SOURCE_DATE_EPOCH")
-	if epoch == "" {
-		return time.Now().UTC(), nil
-	}
-	n, err := strconv.ParseInt(epoch, 10, 64)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH %q is not in Unix seconds", epoch)
-	}
-	return time.Unix(n, 0).UTC(), nil
 }
 
 func write(dir string, files map[string][]byte) error {
