@@ -102,3 +102,26 @@ func TestMercadoPagoWritesSecondsOrMilliseconds(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// A scheme of a user's own may name any function with any algorithm: it is refused or works, and never panics.
+func TestOwnSchemesNeverPanic(t *testing.T) {
+	hooks := []string{"", "adyen", "box", "braintree", "coinbase", "contentful", "http-message", "hygraph", "mercado-pago", "paypal", "payos", "php-json", "plivo-v3", "sns", "truelayer", "twilio"}
+	algorithms := []string{signer.HMACSHA256, signer.SHA1, signer.Token, signer.Basic, signer.Ed25519, signer.RSASHA256, signer.JWS, signer.HTTPMessage, "none"}
+	req := &signer.Request{Method: "POST", URL: "https://app.example.test/in?a=1", Body: []byte(`{"Signature":"AAAA","SignatureVersion":"2","Timestamp":"x","data":{}}`),
+		Header: http.Header{"X-Signature": {"t=1,v1=00"}, "Signature-Input": {`s=("@method")`}, "Signature": {"s=:AAAA:"}}}
+	for _, hook := range hooks {
+		for _, algorithm := range algorithms {
+			for _, jwt := range []*signer.JWT{nil, {Algorithms: []string{"HS256"}}, {Algorithms: []string{"ES256"}, Detached: "{body}"}} {
+				s := &signer.Scheme{ID: "own", Algorithm: algorithm, Hook: hook, JWT: jwt, Signature: signer.Signature{From: "header:X-Signature", Format: "pairs", Field: "v1"}}
+				keys := []signer.Key{{ID: "k", Secret: "example"}}
+				if v := signer.Verify(t.Context(), s, req, keys, testAt, signer.Options{}); v.Authentic() {
+					t.Errorf("%s %s: %+v", hook, algorithm, v)
+				}
+				signer.Explain(t.Context(), s, req, keys, testAt, signer.Options{})
+				if _, err := signer.Sign(s, req, keys, signer.SignOptions{At: testAt}); err != nil {
+					continue
+				}
+			}
+		}
+	}
+}
