@@ -31,6 +31,8 @@ type Env struct {
 	Environ []string     // what commands inherit that hook runs
 	HTTP    *http.Client // for relays; nil: one that obeys the proxy variables
 
+	Keychain Keychain // nil: that of the operating system
+
 	InTTY, OutTTY, ErrTTY bool
 }
 

@@ -36,8 +36,11 @@ type listenOptions struct {
 	cacert      string
 	allowTarget bool
 
-	stages stageOptions
-	child  []string // command to run once ready
+	noHistory bool
+	redact    []string
+	signing   verifyFlags
+	stages    stageOptions
+	child     []string // command to run once ready
 
 	transport string
 	output    string
@@ -67,7 +70,7 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
   hook listen localhost:3000/webhooks --relay https://hooks.example
   hook listen --route 'provider:stripe=3000/stripe' --route 'provider:github=4000'
   hook listen 3000 --mock 'path:/health=200' --chaos duplicate=0.2,delay=2s
-  hook listen 3000 --json | jq 'select(.type == "delivery")'`,
+  hook listen 3000 --json | jq 'select(.type == "end")'`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, given []string) error {
 			var err error
@@ -106,11 +109,14 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the target's TLS certificate")
 	f.StringVar(&o.cacert, "cacert", "", "certificate authority of the target, PEM file, besides the system's")
 	f.BoolVar(&o.allowTarget, "allow-target", false, "permit link-local and cloud metadata addresses as target")
+	o.signing.flags(c)
 	o.stages.flags(f)
 	choiceVar(c, &o.transport, "transport", "", string(tunnel.Auto), "what carries the tunnel: a websocket, ordinary requests (poll), or whichever gets through (auto)", string(tunnel.Auto), string(tunnel.WebSocket), string(tunnel.Poll))
 	choiceVar(c, &o.output, "output", "o", "plain", "plain, json or quiet", "plain", "json", "quiet")
 	f.BoolVar(&o.json, "json", false, "same as --output json")
 	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")
+	f.BoolVar(&o.noHistory, "no-history", false, "record nothing on disk")
+	f.StringArrayVar(&o.redact, "redact", nil, "header to take out before recording; such flows cannot be replayed exactly; repeatable")
 	f.BoolVar(&o.noRetry, "no-retry", false, "exit at the first lost link instead of dialling again")
 	durationVar(f, &o.exitOn, "exit-on-disconnect", 0, "exit with 5 when the relay was not reached for so long; 0 for never")
 	aliases(f, map[string]string{
@@ -158,6 +164,7 @@ func (o *listenOptions) request(again bool) relay.EndpointRequest {
 	respond, budget := relay.Respond(o.respond), o.budget.Milliseconds()
 	p.Respond, p.BudgetMS, p.RetryFor = &respond, &budget, seconds(o.retryFor)
 	p.MaxAttempts, p.Ordered = &o.maxAttempts, &o.ordered
+	o.signing.policy(&p, o.changed != nil && o.changed("budget"))
 	r.Policy = &p
 	return r
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hookrelay/hook/cmd/stage"
+	"github.com/hookrelay/hook/inspect"
 	"github.com/hookrelay/hook/relay"
 	"github.com/hookrelay/hook/tunnel"
 )
@@ -54,22 +55,36 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 			return err
 		}
 	}
-	out := o.newOutput(env)
-	l := &listener{env: env, o: o, api: api, k: k, out: out, line: line, welcomed: make(chan struct{})}
+	l := &listener{env: env, o: o, api: api, k: k, line: line, welcomed: make(chan struct{})}
+	l.flows = newFlows(o.newSink(env), nil, o.signing.provider, line.name)
+	if !o.noHistory {
+		rec, err := record(env, o.redact, l.notice)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rec.Close()) }()
+		l.recorder = rec.Recorder
+	}
+	signatures, err := o.signing.newVerification(ctx, env, k.place(), l.verdict, l.notice)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, signatures.Close()) }()
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
 	dialer := &tunnel.Dialer{
 		Client: api.http, Relay: api.base, Key: k.OwnerKey, Transport: tunnel.Transport(o.transport),
 		FellBack: func(why error) {
-			out.Event(tunnel.Notice{Text: "WebSockets do not get through (" + plainCause(why) + "): polling instead"})
+			l.notice("WebSockets do not get through (" + plainCause(why) + "): polling instead")
 		},
 	}
 	l.client = tunnel.NewClient(tunnel.ClientOptions{
 		Dial:     dialer.Dial,
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
-		Handler: stage.Chain(line.last, stage.Record(l), stage.Identify(""), line.filter, line.mock, line.exec, line.chaos, line.route),
-		Probe:   line.probe, Spared: line.spared, Events: l.event, NoRetry: o.noRetry,
+		Handler: stage.Chain(line.last, stage.Record(l.flows), stage.Identify(o.signing.provider), signatures.verify, signatures.filter, line.filter,
+			signatures.handshake, signatures.block, line.mock, line.exec, line.chaos, line.route),
+		Probe: line.probe, Spared: line.spared, Events: l.event, NoRetry: o.noRetry,
 	})
 	return l.run(ctx)
 }
@@ -101,14 +116,18 @@ func trustRelay(c *http.Client, path string) error {
 	return nil
 }
 
-func (o *listenOptions) newOutput(env *Env) output {
+// newSink is what shows the events.
+func (o *listenOptions) newSink(env *Env) inspect.Sink {
+	colour := env.colour(env.OutTTY && env.ErrTTY)
 	switch {
 	case o.json || o.output == "json":
-		return newJSONOutput(env.Out)
+		return inspect.NewJSON(env.Out)
 	case o.output == "quiet" || o.printURL:
-		return &plainOutput{out: env.Out, err: env.Err, quiet: true, paint: newPainter(false)}
+		lines := inspect.NewLines(env.Err, colour)
+		lines.Quiet = true
+		return lines
 	}
-	return &plainOutput{out: env.Out, err: env.Err, paint: newPainter(env.colour(env.OutTTY && env.ErrTTY))}
+	return plainSink(inspect.NewLines(env.Out, colour), inspect.NewLines(env.Err, colour))
 }
 
 // listener is one run of hook listen.
@@ -117,15 +136,13 @@ type listener struct {
 	o      *listenOptions
 	api    *relayAPI
 	k      *knownEndpoint
-	out    output
 	client *tunnel.Client
-	line   *line
+	*flows
+	line *line
 
-	counter
 	connected bool
 	url       string        // set before welcomed is closed
 	welcomed  chan struct{} // closed at the first welcome
-	lostSince time.Time
 	giveUp    context.CancelCauseFunc
 	timer     *time.Timer
 }
@@ -198,7 +215,7 @@ func (l *listener) persist(ctx context.Context, what string, call func() error) 
 		if refused || l.o.noRetry || late || ctx.Err() != nil {
 			return l.api.failed(what, err)
 		}
-		l.out.Event(tunnel.Lost{Err: err, Retry: wait})
+		l.tunnelEvent(tunnel.Lost{Err: err, Retry: wait})
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -223,10 +240,7 @@ func (l *listener) run(ctx context.Context) error {
 	child := l.startChild(within, cancel)
 	err := l.client.Run(within)
 	code := child.end()
-	l.mu.Lock()
-	n := l.n
-	l.mu.Unlock()
-	l.out.Summary(n)
+	l.summary()
 	if errors.Is(context.Cause(within), errTooLong) {
 		return fail(exitUnreachable, "", "relay %s was not reached for %s", l.api.base, l.o.exitOn)
 	}
@@ -244,10 +258,16 @@ func (l *listener) event(e tunnel.Event) {
 			l.timer.Stop()
 		}
 		w := e.Welcome
-		l.out.Ready(readyInfo{
-			URL: w.URL, Endpoint: l.k.Name, Target: l.line.name, Chaos: l.line.disturbs, Relay: l.api.base, Embedded: l.k.Relay == embedded,
-			ExpiresAt: w.ExpiresAt, Backlog: w.Backlog, Again: l.connected,
-		})
+		l.tell(inspect.Ready{At: time.Now(), URL: w.URL, Target: l.target, Relay: w.Relay, Backlog: w.Backlog, Expires: w.ExpiresAt})
+		if w.Backlog > 0 {
+			l.notice(fmt.Sprintf("%d arrived while you were away", w.Backlog))
+		}
+		if l.line.disturbs != "" && !l.connected {
+			l.notice("chaos, on purpose: " + l.line.disturbs)
+		}
+		if l.k.Relay == embedded && !l.connected {
+			l.notice("this URL is reachable from this machine only; for a public one run \"hook relay\" on a server and listen with --relay https://HOST")
+		}
 		if l.o.printURL && !l.connected {
 			fmt.Fprintln(l.env.Out, w.URL)
 		}
@@ -261,38 +281,6 @@ func (l *listener) event(e tunnel.Event) {
 		if l.timer != nil && e.Was {
 			l.timer.Reset(l.o.exitOn)
 		}
-	case tunnel.Gap:
-		l.mu.Lock()
-		l.n.Purged += e.Count
-		l.mu.Unlock()
 	}
-	l.out.Event(e)
+	l.tunnelEvent(e)
 }
-
-// Begin implements stage.Recorder.
-func (l *listener) Begin(d *tunnel.Delivery) {
-	l.mu.Lock()
-	l.n.Received++
-	l.mu.Unlock()
-	l.out.Begin(d)
-}
-
-// End implements stage.Recorder.
-func (l *listener) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration) {
-	l.mu.Lock()
-	if r != nil {
-		l.n.Answered++
-	} else {
-		l.n.Failed++
-	}
-	l.mu.Unlock()
-	l.out.End(d, r, err, took)
-}
-
-// Note implements stage.Noter.
-func (l *listener) Note(d *tunnel.Delivery, n stage.Note) { l.out.Note(d, n) }
-
-var (
-	_ stage.Recorder = (*listener)(nil)
-	_ stage.Noter    = (*listener)(nil)
-)

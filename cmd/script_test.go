@@ -48,6 +48,8 @@ func TestMain(m *testing.M) {
 //	                           itself, in NAME.pem and NAME.key
 //	host VAR FILE              $VAR becomes ID.hook.test for the id in FILE
 //	again …                    as post, repeated until the relay can be reached
+//	code CODE ARG…             hook ARG… and its exit code
+//	absent TEXT FILE…          no FILE, nor stdout or stderr, holds TEXT
 //	post [-X METHOD] [-H HEADER]… URL [BODY|@FILE]   status and body on stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -60,6 +62,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", e.WorkDir+"/home/state")
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			e.Setenv("HOOK_RELAY", "")
+			e.Setenv("DBUS_SESSION_BUS_ADDRESS", "") // no keychain of the one who runs the tests
 			e.Setenv("NO_COLOR", "1")
 			b := &background{running: make(map[string]*process)}
 			e.Values["background"] = b
@@ -68,7 +71,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"app": scriptApp, "start": scriptStart, "await": scriptAwait, "quit": scriptStop,
-			"exited": scriptExited, "url": scriptURL, "port": scriptPort, "post": scriptPost, "again": scriptAgain, "host": scriptHost, "cert": scriptCert,
+			"code": scriptCode, "absent": scriptAbsent, "exited": scriptExited, "url": scriptURL, "port": scriptPort, "post": scriptPost, "again": scriptAgain, "host": scriptHost, "cert": scriptCert,
 		},
 	})
 }
@@ -316,4 +319,31 @@ func scriptApp(ts *testscript.TestScript, _ bool, args []string) {
 	go srv.Serve(ln)
 	ts.Defer(func() { srv.Close(); log.Close() })
 	ts.Setenv(name, ln.Addr().String())
+}
+
+// scriptCode runs hook and compares its exit code; its output is there for
+// stdout, stderr and cmp.
+func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: code CODE ARG…")
+	}
+	got := "0"
+	if err := ts.Exec("hook", args[1:]...); err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// scriptAbsent proves that a secret is nowhere.
+func scriptAbsent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: absent TEXT FILE…")
+	}
+	for _, f := range args[1:] {
+		if text := ts.ReadFile(f); strings.Contains(text, args[0]) {
+			ts.Fatalf("%s holds what must be nowhere:\n%s", f, text)
+		}
+	}
 }

@@ -190,11 +190,10 @@ func (h *hub) unlease(id tunnel.ID, l *lease) {
 
 // outcome is how an attempt at a queued item ended.
 type outcome struct {
-	lease   *lease
-	settle  Settlement
-	say     tunnel.Settlement
-	voided  bool // unreachable: nothing to write
-	written bool
+	lease  *lease
+	settle Settlement
+	say    tunnel.Settlement
+	voided bool // unreachable: nothing to write
 }
 
 // ended takes the outcome of an attempt at a queued item. It does not block:

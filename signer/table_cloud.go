@@ -172,7 +172,7 @@ func cloudProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "upstash-qstash", Algorithm: JWS,
 				Signature: Signature{From: "header:Upstash-Signature"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Issuer: []string{"Upstash"}, BodyHash: "body", HashForm: "base64url", Subject: "url", Expires: true},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Issuer: []string{"Upstash"}, BodyHash: "body", HashForm: "base64url", Subject: "url", Expires: true, Leeway: -1},
 				Delivery:  []string{"header:Upstash-Message-Id"},
 				Evidence:  "sdk @upstash/qstash@2.12.0",
 			}},
