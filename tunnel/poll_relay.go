@@ -53,8 +53,8 @@ func (c *PollConn) end(cause error) error {
 	return c.ended
 }
 
-// Drop ends the session at once: what still comes for it is answered 410.
-func (c *PollConn) Drop() { c.end(errSession) }
+// Abort implements Aborter: what still comes for the session is answered 410.
+func (c *PollConn) Abort() { c.end(errSession) }
 
 // Read implements Conn.
 func (c *PollConn) Read(ctx context.Context) ([]byte, error) {
@@ -139,7 +139,7 @@ func (c *PollConn) Close(code CloseCode, reason string) error {
 		}
 		break
 	}
-	c.Drop()
+	c.Abort()
 	return nil
 }
 
