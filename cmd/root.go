@@ -50,7 +50,7 @@ func newRoot(env *Env) *cobra.Command {
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
 		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
-		newTrigger(env),
+		newTrigger(env), newWait(env),
 	)
 	return root
 }
