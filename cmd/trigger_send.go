@@ -70,15 +70,16 @@ func newSending(env *Env, o *triggerOptions, expect func(int) bool) (*sending, e
 	if err := trustRelay(s.http, o.relayCA); err != nil {
 		return nil, err
 	}
-	if o.insecure {
-		base, ok := s.http.Transport.(*http.Transport)
-		if !ok {
-			base = http.DefaultTransport.(*http.Transport)
-		}
-		t := base.Clone()
-		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // typed by the user: -k
-		s.http.Transport = t
+	base, ok := s.http.Transport.(*http.Transport)
+	if !ok {
+		base = http.DefaultTransport.(*http.Transport)
 	}
+	t := base.Clone()
+	t.DisableCompression = true // no header that the provider does not send
+	if o.insecure {
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // typed by the user: -k
+	}
+	s.http.Transport = t
 	return s, nil
 }
 
