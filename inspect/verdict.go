@@ -1,0 +1,81 @@
+package inspect
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hookrelay/hook/signer"
+)
+
+// Verdict is the outcome of a signature check in words that stay; the zero
+// Verdict means that nothing was checked.
+type Verdict struct {
+	State     string    // signer.Status: valid, invalid, unsigned, no-key, stale, future, replayed
+	Scheme    string    // id of the scheme
+	KeyID     string    // of the key that matched
+	Covers    []string  // what the signature binds
+	Reason    string    // signer.Reason: why it is not valid
+	Detail    string    // the same for people
+	SignedAt  time.Time // zero where no time is signed
+	Cause     string    // signer.Cause
+	Diagnosis string    // one sentence with the remedy
+}
+
+// Verified is f with the outcome of its check. The diagnosis may be nil.
+func (f *Flow) Verified(v signer.Verdict, why *signer.Diagnosis) *Flow {
+	g := f.clone()
+	g.Verdict = Verdict{
+		State: string(v.Status), Scheme: v.Scheme, KeyID: v.KeyID, Covers: slices.Clone(v.Covers),
+		Reason: string(v.Reason), Detail: v.Detail, SignedAt: v.SignedAt,
+	}
+	if why != nil {
+		g.Verdict.Cause, g.Verdict.Diagnosis = string(why.Cause), why.Sentence
+	}
+	return g
+}
+
+// Identified is f with the provider, event and provider's id that its headers
+// and body name. A provider that the user named stands; its event is found
+// by its own rules.
+func (f *Flow) Identified(provider string) *Flow {
+	req, err := f.request()
+	if err != nil {
+		return f
+	}
+	g := f.clone()
+	g.Provider = provider
+	for _, d := range signer.Detect(req) {
+		if provider == "" || d.Provider == provider {
+			g.Provider, g.Event, g.DeliveryID = d.Provider, d.Event, d.Delivery
+			return g
+		}
+	}
+	if p, ok := signer.FindProvider(provider); ok {
+		for i := range p.Schemes {
+			if g.Event == "" {
+				g.Event = signer.Event(&p.Schemes[i], req)
+			}
+			if g.DeliveryID == "" {
+				g.DeliveryID = signer.DeliveryID(&p.Schemes[i], req)
+			}
+		}
+	}
+	return g
+}
+
+// Request is the delivery as package signer wants it. The error wraps
+// ErrRedacted if f is not what came: a check would be of something else.
+func (f *Flow) Request() (*signer.Request, error) {
+	if err := f.Exact(); err != nil {
+		return nil, err
+	}
+	return f.request()
+}
+
+func (f *Flow) request() (*signer.Request, error) {
+	body, err := f.Body()
+	if err != nil {
+		return nil, err
+	}
+	return &signer.Request{Method: f.Delivery.Method, URL: f.Delivery.URL, Header: f.Delivery.Header.HTTP(), Body: body}, nil
+}
