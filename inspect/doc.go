@@ -9,11 +9,11 @@
 //	flow := inspect.NewFlow(delivery, time.Now())
 //	recorder.Begin(flow) // on disk before the handler runs
 //	result, err := handler.Handle(ctx, delivery)
-//	flow = flow.Ended(attempt, result, err, time.Since(began))
+//	flow = flow.Ended(target, result, err, time.Since(began))
 //	recorder.End(flow)
 //
 //	flow, err = history.Find("@last")
-//	curl, err := inspect.Curl(inspect.DefaultRedaction().Flow(flow), "")
+//	err = inspect.Export(os.Stdout, inspect.FormatCurl, inspect.ExportOptions{}, flow)
 //
 // A flow on disk is exact, byte for byte; what is secret in it is taken out
 // where it leaves ([Redaction]). A flow that was redacted says so, and cannot

@@ -68,7 +68,7 @@ func Export(w io.Writer, format Format, o ExportOptions, flows ...*Flow) error {
 			b = raw(f)
 		case FormatCassette:
 			if b, err = f.MarshalJSON(); err == nil {
-				b = append(b, '\n')
+				b = append(escapeHidden(b), '\n')
 			}
 		}
 		if err != nil {

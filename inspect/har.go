@@ -110,7 +110,7 @@ func writeHAR(w io.Writer, creator [2]string, redaction Redaction, flows []*Flow
 			if err != nil {
 				return fmt.Errorf("exporting %s: %w", f.ID(), err)
 			}
-			if _, err := fmt.Fprintf(w, "%s%s", between, b); err != nil {
+			if _, err := fmt.Fprintf(w, "%s%s", between, escapeHidden(b)); err != nil {
 				return err
 			}
 			between = ",\n"
@@ -217,4 +217,3 @@ func newHARTimings(a *Attempt) harTimings {
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-

@@ -22,6 +22,8 @@ type Redaction struct {
 	Cards bool
 	// UserInfo takes out name and password before the host of a URL.
 	UserInfo bool
+	// Provider takes out what the flow's provider is known to send in clear.
+	Provider bool
 }
 
 // Hidden stands where something was taken out.
@@ -44,6 +46,7 @@ func DefaultRedaction() Redaction {
 		Query:    []string{"key", "auth", "pass", "pwd", "jwt", "sig"},
 		Cards:    true,
 		UserInfo: true,
+		Provider: true,
 	}
 }
 
@@ -51,7 +54,7 @@ func DefaultRedaction() Redaction {
 func RedactHeaders(names ...string) Redaction { return Redaction{Headers: names} }
 
 func (r *Redaction) empty() bool {
-	return len(r.Headers) == 0 && len(r.Fields) == 0 && len(r.Query) == 0 && !r.Cards && !r.UserInfo
+	return len(r.Headers) == 0 && len(r.Fields) == 0 && len(r.Query) == 0 && !r.Cards && !r.UserInfo && !r.Provider
 }
 
 // Flow is f without what is secret, marked as such: Flow.Exact names what is
@@ -60,6 +63,9 @@ func (r *Redaction) empty() bool {
 func (r Redaction) Flow(f *Flow) *Flow {
 	if r.empty() {
 		return f
+	}
+	if r.Provider {
+		r = r.with(secrets(f.Provider))
 	}
 	c := cut{Redaction: r, f: f.clone()}
 	d := &c.f.Delivery
@@ -94,6 +100,24 @@ func (r Redaction) Flow(f *Flow) *Flow {
 		return f
 	}
 	return c.f
+}
+
+// with is r with more places: "header:NAME", "json:a.b", "form:NAME",
+// "query:NAME".
+func (r Redaction) with(places []string) Redaction {
+	for _, place := range places {
+		kind, name, _ := strings.Cut(place, ":")
+		switch kind {
+		case "header":
+			r.Headers = append(slices.Clip(r.Headers), name)
+		case "json", "form":
+			name, _, _ = strings.Cut(name, "#")
+			r.Fields = append(slices.Clip(r.Fields), name[strings.LastIndexByte(name, '.')+1:])
+		case "query":
+			r.Query = append(slices.Clip(r.Query), name)
+		}
+	}
+	return r
 }
 
 // cut is one redaction at work.

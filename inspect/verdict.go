@@ -44,11 +44,22 @@ func (f *Flow) Identified(provider string) *Flow {
 	}
 	g := f.clone()
 	g.Provider = provider
-	for _, d := range signer.Detect(req) {
-		if provider == "" || d.Provider == provider {
-			g.Provider, g.Event, g.DeliveryID = d.Provider, d.Event, d.Delivery
-			return g
+	// A row that finds an event or an id in the message knows more of it than
+	// one that only knows the kind of its Authorization.
+	var best *signer.Detection
+	all := signer.Detect(req)
+	for i := range all {
+		d := &all[i]
+		if provider != "" && d.Provider != provider {
+			continue
 		}
+		if best == nil || best.Event+best.Delivery == "" && d.Event+d.Delivery != "" {
+			best = d
+		}
+	}
+	if best != nil {
+		g.Provider, g.Event, g.DeliveryID = best.Provider, best.Event, best.Delivery
+		return g
 	}
 	if p, ok := signer.FindProvider(provider); ok {
 		for i := range p.Schemes {
@@ -78,4 +89,13 @@ func (f *Flow) request() (*signer.Request, error) {
 		return nil, err
 	}
 	return &signer.Request{Method: f.Delivery.Method, URL: f.Delivery.URL, Header: f.Delivery.Header.HTTP(), Body: body}, nil
+}
+
+// secrets are the places of a provider's messages that hold a secret in clear:
+// "header:X-Token", "json:passcode".
+func secrets(provider string) []string {
+	if p, ok := signer.FindProvider(provider); ok {
+		return p.Redact
+	}
+	return nil
 }

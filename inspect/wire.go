@@ -235,6 +235,7 @@ func (w *wireHead) put(f *Flow) {
 	f.Provider, f.Event, f.DeliveryID, f.Tags, f.Redacted = w.Provider, w.Event, w.DeliveryID, w.Tags, w.Redacted
 	if v := w.Verdict; v != nil {
 		f.Verdict = Verdict(*v)
+		f.Verdict.SignedAt = stamp(v.SignedAt)
 	}
 }
 
@@ -242,11 +243,8 @@ func newWireAttempt(a *Attempt) wireAttempt {
 	w := wireAttempt{Number: a.Number, StartedAt: stamp(a.StartedAt), Target: readable(a.Target), TookNs: int64(a.Took)}
 	if r := a.Result; r != nil {
 		w.Result = &wireResult{
-			Status: r.Status, Header: newWireHeader(r.Header), Size: r.Size, Verdict: r.Verdict,
+			Status: r.Status, By: originWords()[r.By], Header: newWireHeader(r.Header), Size: r.Size, Verdict: r.Verdict,
 			ConnectedNs: int64(r.Timing.Connected), FirstByteNs: int64(r.Timing.FirstByte), DoneNs: int64(r.Timing.Done),
-		}
-		if r.By != 0 {
-			w.Result.By = r.By.String()
 		}
 		if w.Result.File = a.answerHash; a.answerHash == "" {
 			w.Result.wireBody = newWireBody(r.Body)
@@ -254,7 +252,7 @@ func newWireAttempt(a *Attempt) wireAttempt {
 	}
 	if x := a.Failure; x != nil {
 		var e exactStrings
-		w.Failure = &wireFailure{Kind: x.Kind.String(), Detail: e.put("detail", x.Detail)}
+		w.Failure = &wireFailure{Kind: failureWord(x.Kind), Detail: e.put("detail", x.Detail)}
 		w.Failure.Exact = e
 	}
 	if s := a.Settled; s != nil {
@@ -276,11 +274,12 @@ func (w *wireSettled) settled() *Settled {
 		return nil
 	}
 	s := Settled(*w)
+	s.At, s.NextAt = stamp(s.At), stamp(s.NextAt)
 	return &s
 }
 
 func (w *wireAttempt) attempt() (Attempt, error) {
-	a := Attempt{Number: w.Number, StartedAt: w.StartedAt, Target: w.Target, Took: time.Duration(w.TookNs), Settled: w.Settled.settled()}
+	a := Attempt{Number: w.Number, StartedAt: stamp(w.StartedAt), Target: w.Target, Took: time.Duration(w.TookNs), Settled: w.Settled.settled()}
 	if r := w.Result; r != nil {
 		h, err := r.Header.header()
 		if err != nil {
@@ -298,25 +297,6 @@ func (w *wireAttempt) attempt() (Attempt, error) {
 	return a, nil
 }
 
-// originOf is the origin of that name; 0 for one that is not known here.
-func originOf(name string) tunnel.Origin {
-	for o := tunnel.ByApplication; o.String() != tunnel.Origin(0).String(); o++ {
-		if o.String() == name {
-			return o
-		}
-	}
-	return 0
-}
-
-func failureOf(name string) tunnel.FailureKind {
-	for k := tunnel.Refused; k.String() != tunnel.FailureKind(0).String(); k++ {
-		if k.String() == name {
-			return k
-		}
-	}
-	return tunnel.Internal
-}
-
 func (w *wireFlow) flow() (*Flow, error) {
 	if w.V != Version {
 		return nil, fmt.Errorf("a flow of version %d; this program knows %d", w.V, Version)
@@ -330,9 +310,9 @@ func (w *wireFlow) flow() (*Flow, error) {
 	}
 	e := exactStrings(w.Exact)
 	f := &Flow{
-		At: w.At, Replay: w.Replay, BodySize: w.BodySize, BodyHash: w.BodyHash, Marked: w.Marked, Note: e.get("note", w.Note),
+		At: stamp(w.At), Replay: w.Replay, BodySize: w.BodySize, BodyHash: w.BodyHash, Marked: w.Marked, Note: e.get("note", w.Note),
 		Delivery: tunnel.Delivery{
-			ID: w.ID, Seq: w.Seq, Attempt: w.Attempt, ReceivedAt: w.ReceivedAt, Budget: time.Duration(w.BudgetNs), Method: e.get("method", w.Method),
+			ID: w.ID, Seq: w.Seq, Attempt: w.Attempt, ReceivedAt: stamp(w.ReceivedAt), Budget: time.Duration(w.BudgetNs), Method: e.get("method", w.Method),
 			Target: e.get("target", w.Target), Prefix: e.get("prefix", w.Prefix), URL: e.get("url", w.URL), Host: e.get("host", w.Host),
 			Remote: e.get("remote", w.Remote), Header: h, Body: w.bytes(),
 		},

@@ -151,7 +151,7 @@ func (p *parser) comparison(t *term) error {
 	if t.bound, err = read(word); err == nil {
 		return nil
 	}
-	if t.field.Kind == Number && o == exists && isDigits(word) {
+	if o == exists && (word == "*" || t.field.Kind == Number && isDigits(word)) {
 		t.op, t.pattern = like, pattern{text: strings.NewReplacer("x", "?", "X", "?").Replace(word), wild: true}
 		return nil
 	}

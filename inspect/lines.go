@@ -1,0 +1,339 @@
+package inspect
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fatih/color"
+
+	"github.com/hookrelay/hook/inspect/safetext"
+)
+
+// Lines prints one line for each event that a person wants to see. Nothing
+// foreign in it reaches the terminal as it is.
+//
+//	12:00:01 POST /hooks?id=7 200 23ms 1.2k/15 stripe invoice.paid sig:ok attempt:2 duplicate
+type Lines struct {
+	// Location is the time zone of the clock; nil is the local one.
+	Location *time.Location
+	// Quiet prints no flow, only what asks for a person: lost links, gaps,
+	// notices and flows that were not answered.
+	Quiet bool
+
+	mu    sync.Mutex // guards what follows, and whole lines on w
+	w     io.Writer
+	err   error
+	paint palette
+}
+
+// NewLines prints to w, in colours where colour is set.
+func NewLines(w io.Writer, colour bool) *Lines {
+	return &Lines{w: w, paint: newPalette(colour)}
+}
+
+// Err is the first error of the writer. After it nothing is printed.
+func (l *Lines) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Event prints e.
+func (l *Lines) Event(e Event) {
+	text := l.text(e)
+	if text == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err == nil {
+		_, l.err = io.WriteString(l.w, text+"\n")
+	}
+}
+
+func (l *Lines) text(e Event) string {
+	switch e := e.(type) {
+	case Ready:
+		return l.quiet(l.ready(e))
+	case End:
+		if e.Flow.State() != NoAnswer {
+			return l.quiet(l.Flow(e.Flow))
+		}
+		return l.Flow(e.Flow)
+	case SettledEvent:
+		return l.settled(e)
+	case Lost:
+		return l.say(e.At, l.paint.bad("lost the relay"), sentence(safetext.Error(e.Err)), "trying again in "+round(e.Retry))
+	case Paused:
+		return l.say(e.At, l.paint.warn("paused"), sentence(e.Reason))
+	case Resumed:
+		return l.say(e.At, l.paint.good("resumed"))
+	case Notice:
+		return l.say(e.At, l.paint.warn("notice"), sentence(e.Text))
+	case Gap:
+		return l.say(e.At, l.paint.bad(plural(e.Count, "delivery", "deliveries")+" will not come"), sentence(e.Reason))
+	case Summary:
+		return l.quiet(l.summary(e))
+	}
+	return ""
+}
+
+func (l *Lines) quiet(s string) string {
+	if l.Quiet {
+		return ""
+	}
+	return s
+}
+
+// say is the time and what is not empty of parts, with colons between them.
+func (l *Lines) say(at time.Time, parts ...string) string {
+	var some []string
+	for _, p := range parts {
+		if p != "" {
+			some = append(some, p)
+		}
+	}
+	return l.clock(at) + " " + strings.Join(some, ": ")
+}
+
+func (l *Lines) clock(at time.Time) string {
+	zone := l.Location
+	if zone == nil {
+		zone = time.Local
+	}
+	return l.paint.faint(at.In(zone).Format("15:04:05"))
+}
+
+func (l *Lines) ready(e Ready) string {
+	s := l.clock(e.At) + " " + l.paint.good("ready") + " " + l.paint.bold(safetext.Limit(e.URL, 4*maxShown))
+	if e.Target != "" {
+		s += " → " + safetext.Limit(e.Target, 2*maxShown)
+	}
+	if e.Backlog > 0 {
+		s += ", " + strconv.Itoa(e.Backlog) + " waiting"
+	}
+	if !e.Expires.IsZero() && !e.At.IsZero() {
+		s += ", expires in " + round(e.Expires.Sub(e.At))
+	}
+	return s
+}
+
+// maxShown bounds a foreign word on a line.
+const maxShown = 120
+
+// sentence is a foreign sentence on one line.
+func sentence(s string) string {
+	const most = 4 * maxShown
+	return safetext.Limit(safetext.Line(s[:min(len(s), 4*most)]), most) // a character has at most four bytes
+}
+
+// Flow is the line of a flow, as of its last attempt.
+func (l *Lines) Flow(f *Flow) string {
+	words := []string{l.clock(f.At), safetext.Limit(f.Delivery.Method, 16), safetext.Limit(f.Delivery.Target, maxShown)}
+	answer := "-"
+	a := f.Last()
+	switch {
+	case a == nil || a.Result == nil && a.Failure == nil:
+		words = append(words, l.paint.faint("…"), "-")
+	case a.Failure != nil:
+		words = append(words, l.paint.bad("---"), round(a.Took))
+	default:
+		words = append(words, l.paint.status(a.Result.Status), round(a.Took))
+		if answer = bytesText(a.Result.Size); a.Result.Omitted() {
+			answer += "!"
+		}
+	}
+	words = append(words, l.paint.faint(bytesText(f.BodySize)+"/"+answer))
+	for _, s := range []string{f.Provider, f.Event} {
+		if s != "" {
+			words = append(words, safetext.Limit(s, maxShown))
+		}
+	}
+	words = append(words, l.badges(f, a)...)
+	return strings.Join(words, " ")
+}
+
+// badges are the words behind what every line has.
+func (l *Lines) badges(f *Flow, a *Attempt) []string {
+	var words []string
+	if s := Badge(f.Verdict.State); s != "" {
+		switch s = "sig:" + s; f.Verdict.State {
+		case "valid":
+			words = append(words, l.paint.good(s))
+		case "no-key":
+			words = append(words, l.paint.faint(s))
+		default:
+			words = append(words, l.paint.bad(s))
+		}
+	}
+	if a != nil && a.Number > 1 {
+		words = append(words, l.paint.warn("attempt:"+strconv.Itoa(a.Number)))
+	}
+	if f.Replay > 0 {
+		words = append(words, l.paint.warn("replay:"+strconv.Itoa(f.Replay)))
+	}
+	if a != nil && a.Result != nil && a.Result.By > 1 {
+		words = append(words, l.paint.warn("by:"+a.Result.By.String()))
+	}
+	for _, tag := range f.Tags {
+		words = append(words, l.paint.warn(safetext.Limit(tag, 40)))
+	}
+	if len(f.Redacted) > 0 {
+		words = append(words, l.paint.warn("redacted"))
+	}
+	if a != nil && a.Failure != nil {
+		words = append(words, l.paint.bad(sentence(a.Failure.Error())))
+	}
+	if f.Verdict.Diagnosis != "" && f.Verdict.State != "valid" {
+		words = append(words, "("+sentence(f.Verdict.Diagnosis)+")")
+	}
+	return words
+}
+
+// Badge is a verdict's state in one short word: ok, bad, none, stale, early,
+// seen, no-key; "" where nothing was checked.
+func Badge(state string) string {
+	switch state {
+	case "valid":
+		return "ok"
+	case "invalid":
+		return "bad"
+	case "unsigned":
+		return "none"
+	case "future":
+		return "early"
+	case "replayed":
+		return "seen"
+	}
+	return state
+}
+
+// settled is a line only where the sender did not get the answer, or the
+// delivery is not done.
+func (l *Lines) settled(e SettledEvent) string {
+	s := e.Settled
+	id := safetext.Limit(e.ID, 40)
+	switch s.Fate {
+	case "answered", "completed":
+		return ""
+	case "retried":
+		next := ""
+		if !s.NextAt.IsZero() {
+			next = "next try in " + round(s.NextAt.Sub(e.At))
+		}
+		return l.quiet(l.say(e.At, id+" "+l.paint.warn("will be retried"), sentence(s.Reason), next))
+	case string(Dead):
+		return l.say(e.At, id+" "+l.paint.bad("dead letter"), sentence(s.Reason))
+	}
+	return l.quiet(l.say(e.At, id+" "+l.paint.warn(safetext.Limit(s.Fate, 40)), sentence(s.Reason)))
+}
+
+func (l *Lines) summary(e Summary) string {
+	c := e.Counters
+	words := []string{plural(c.Attempts, "attempt", "attempts")}
+	var parts []string
+	for _, n := range []struct {
+		count     int
+		one, many string
+	}{
+		{c.OK, "ok", "ok"}, {c.Errors, "error", "errors"}, {c.NoAnswer, "no answer", "no answer"}, {c.Unreachable, "unreachable", "unreachable"},
+		{c.Skipped, "skipped", "skipped"}, {c.Open, "open", "open"},
+	} {
+		if n.count > 0 {
+			parts = append(parts, plural(n.count, n.one, n.many))
+		}
+	}
+	if len(parts) > 0 {
+		words = append(words, strings.Join(parts, " + "))
+	}
+	s := l.clock(e.At) + " " + strings.Join(words, " = ")
+	for _, n := range []struct {
+		count     int
+		one, many string
+	}{
+		{c.Retries, "retry", "retries"}, {c.Replays, "replay", "replays"}, {c.Duplicates, "duplicate", "duplicates"},
+		{c.Invalid, "bad signature", "bad signatures"}, {c.Dead, "dead letter", "dead letters"}, {c.Gaps, "never came", "never came"},
+	} {
+		if n.count > 0 {
+			s += "; " + plural(n.count, n.one, n.many)
+		}
+	}
+	return s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// bytesText is a size in at most five characters: 999, 1.2k, 24M.
+func bytesText(n int64) string {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	v := float64(n)
+	i := -1
+	for v >= 999.5 && i < len(units)-1 {
+		v /= 1024
+		i++
+	}
+	if v < 9.95 {
+		return strconv.FormatFloat(v, 'f', 1, 64) + units[i:i+1]
+	}
+	return strconv.FormatFloat(v, 'f', 0, 64) + units[i:i+1]
+}
+
+// round is a duration as people read it: 350µs, 23ms, 1.5s, 2m10s, 3h.
+func round(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond).String()
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d < time.Hour:
+		return d.Round(time.Second).String()
+	case d < 48*time.Hour:
+		return strings.TrimSuffix(strings.TrimSuffix(d.Round(time.Minute).String(), "0s"), "0m")
+	}
+	return strconv.Itoa(int(d.Hours()/24)) + "d"
+}
+
+// palette is the colours of lines, or none.
+type palette struct{ good, warn, bad, faint, bold func(...any) string }
+
+// newPalette asks no global of the colour library: the caller has decided.
+func newPalette(colour bool) palette {
+	paint := func(attributes ...color.Attribute) func(...any) string {
+		c := color.New(attributes...)
+		if colour {
+			c.EnableColor()
+		} else {
+			c.DisableColor()
+		}
+		return c.SprintFunc()
+	}
+	return palette{
+		good: paint(color.FgGreen), warn: paint(color.FgYellow), bad: paint(color.FgRed), faint: paint(color.Faint), bold: paint(color.Bold),
+	}
+}
+
+func (p *palette) status(n int) string {
+	s := strconv.Itoa(n)
+	switch {
+	case n < 300:
+		return p.good(s)
+	case n < 500:
+		return p.warn(s)
+	}
+	return p.bad(s)
+}
