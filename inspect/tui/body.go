@@ -127,13 +127,15 @@ func layOut(b []byte, header tunnel.Header, size int64, limit int, mode bodyMode
 	case mode == raw:
 		lines = rawLines(b)
 	case mode == tree && shape == "json":
-		lines, problem = treeJSON(b, depth)
+		if lines, problem = treeJSON(b, depth); len(lines) == 0 {
+			lines = rawLines(b)
+		}
 	case mode == tree:
 		add(note, "no tree: not JSON")
 		lines = rawLines(b)
 	case shape == "json":
 		lines, at, problem = prettyJSON(b)
-		if problem != "" && at < len(b) && !part {
+		if problem != "" && at < len(b) {
 			lines = append(lines, rawLines(b[at:])...)
 		}
 	case shape == "xml":

@@ -2,15 +2,17 @@ package tui
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/hookrelay/hook/inspect"
+	"github.com/hookrelay/hook/inspect/safetext"
 )
 
 const (
 	feedEvents = 8192     // that wait for the screen: 4 s of 2,000 webhooks a second
-	feedWords  = 256      // … of those that are no flows: they find room when flows do not
+	feedWords  = 256      // … of those about no flow: they find room when flows do not
 	feedBytes  = 64 << 20 // of the flows' bodies
 	frame      = time.Second / 30
 )
@@ -23,8 +25,8 @@ type Feed struct {
 
 	mu      sync.Mutex
 	waiting []Event
-	at      map[string]int // index in waiting of a flow, by its ID
-	words   int            // events in waiting that are no flows
+	at      map[string]int // index in waiting of what is about a flow
+	words   int            // events in waiting that are about none
 	bytes   int64
 	dropped int
 }
@@ -37,11 +39,16 @@ func NewFeed() *Feed {
 // Send queues an event for the screen.
 func (f *Feed) Send(e Event) {
 	f.mu.Lock()
-	if seen, ok := e.(Seen); ok {
-		f.seen(seen)
-	} else if f.words < feedWords {
-		f.waiting = append(f.waiting, e)
-		f.words++
+	switch e := e.(type) {
+	case Seen:
+		f.keyed(e.Flow.ID(), e, weight(e.Flow))
+	case Settled:
+		f.keyed(e.ID+" "+strconv.Itoa(e.Attempt), e, 0)
+	default:
+		if f.words < feedWords {
+			f.waiting = append(f.waiting, e)
+			f.words++
+		}
 	}
 	f.mu.Unlock()
 	select {
@@ -50,11 +57,14 @@ func (f *Feed) Send(e Event) {
 	}
 }
 
-// seen queues a flow. The caller holds mu.
-func (f *Feed) seen(e Seen) {
-	id, size := e.Flow.ID(), weight(e.Flow)
+// keyed queues an event that takes the place of one with the same key, if
+// that still waits. The caller holds mu.
+func (f *Feed) keyed(id string, e Event, size int64) {
 	if i, ok := f.at[id]; ok {
-		f.bytes += size - weight(f.waiting[i].(Seen).Flow)
+		if old, ok := f.waiting[i].(Seen); ok {
+			f.bytes -= weight(old.Flow)
+		}
+		f.bytes += size
 		f.waiting[i] = e
 		return
 	}
@@ -65,6 +75,31 @@ func (f *Feed) seen(e Seen) {
 	f.at[id] = len(f.waiting)
 	f.waiting = append(f.waiting, e)
 	f.bytes += size
+}
+
+// Event makes a Feed an inspect.Sink: the stream that lines and NDJSON are
+// printed from.
+func (f *Feed) Event(e inspect.Event) {
+	switch e := e.(type) {
+	case inspect.Ready:
+		f.Send(Ready{URL: e.URL, Target: e.Target, Relay: e.Relay, ExpiresAt: e.Expires, Backlog: e.Backlog})
+	case inspect.Begin:
+		f.Send(Seen{e.Flow})
+	case inspect.End:
+		f.Send(Seen{e.Flow})
+	case inspect.SettledEvent:
+		f.Send(Settled{e.ID, e.Attempt, e.Settled})
+	case inspect.Lost:
+		f.Send(Link{State: Lost, Retry: e.Retry, Reason: safetext.Error(e.Err)})
+	case inspect.Paused:
+		f.Send(Mode{Paused: true, Reason: e.Reason})
+	case inspect.Resumed:
+		f.Send(Mode{})
+	case inspect.Notice:
+		f.Send(Said{Text: e.Text})
+	case inspect.Gap:
+		f.Send(Said{Bad: true, Text: count(e.Count, "webhook") + " will not come: " + e.Reason})
+	}
 }
 
 // batch is what came between two frames.

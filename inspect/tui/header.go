@@ -72,12 +72,12 @@ func (m *Model) modeLine() line {
 		return line{{warn, "■ stopped"}}
 	case h.link.State == NoLink:
 		return line{{dim, "history"}}
-	case h.mode.Paused:
-		return line{{warn, "‖ paused"}}
 	case h.link.State == Lost:
 		return line{{bad, "✗ link lost"}}
 	case h.link.State == Dialing:
 		return line{{warn, "… connecting"}}
+	case h.mode.Paused:
+		return line{{warn, "‖ paused"}}
 	case h.catching > 0:
 		return line{{note, "↻ catching up " + strconv.Itoa(h.catching)}}
 	}

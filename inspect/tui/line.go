@@ -2,6 +2,8 @@ package tui
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -166,12 +168,30 @@ func (l line) wrap(w, hang int) []line {
 	return append(out, now)
 }
 
-// sentence wraps text at its words, in lines of at most w columns.
+// sentence wraps text at its words, in lines of at most w columns. (ansi.Wordwrap
+// may part a letter from its marks.)
 func sentence(r role, s string, w int) []line {
+	w = max(w, 10)
 	var out []line
-	for part := range strings.SplitSeq(ansi.Wordwrap(safetext.Line(s), max(w, 10), ""), "\n") {
-		out = append(out, line{{r, part}}.wrap(w, 0)...)
+	now, used := "", 0
+	flush := func() {
+		if now != "" {
+			out = append(out, line{{r, now}}.wrap(w, 0)...)
+		}
+		now, used = "", 0
 	}
+	for word := range strings.SplitSeq(safetext.Line(s), " ") {
+		word = safetext.String(word) // what stood on the space now stands on nothing
+		n := columns(word)
+		if used > 0 && used+1+n > w {
+			flush()
+		}
+		if used > 0 {
+			now, used = now+" ", used+1
+		}
+		now, used = now+word, used+n
+	}
+	flush()
 	return out
 }
 
@@ -191,6 +211,9 @@ func (l line) mark(needle string, r role) (line, int) {
 			if i < 0 {
 				break
 			}
+			if end := at + i + len(needle); parted(s.text[end:]) {
+				break
+			}
 			found++
 			if i > 0 {
 				out = append(out, span{s.role, s.text[at : at+i]})
@@ -206,6 +229,15 @@ func (l line) mark(needle string, r role) (line, int) {
 		return l, 0
 	}
 	return out, found
+}
+
+// parted tells whether rest begins with what belongs to the character before.
+func parted(rest string) bool {
+	if rest == "" || rest[0] < utf8.RuneSelf {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(rest)
+	return unicode.In(r, unicode.Mn, unicode.Me, unicode.Mc, unicode.Variation_Selector)
 }
 
 // has tells whether needle, in lower case, is somewhere in l.

@@ -44,7 +44,7 @@ func columnsFor(w int) []column {
 	add(90, column{title: "size", width: 7, right: true, cell: func(_ *Model, r *row) span { return span{dim, bytesize(r.flow.BodySize)} }})
 	add(34, column{title: "code", width: 4, right: true, cell: func(_ *Model, r *row) span { return statusSpan(r.flow.Status()) }})
 	add(48, column{title: "took", width: 5, right: true, cell: tookCell})
-	add(60, column{title: "sig", width: 5, cell: func(_ *Model, r *row) span { return badge(r.flow.Verdict.State) }})
+	add(60, column{title: "sig", width: 6, cell: func(_ *Model, r *row) span { return badge(r.flow.Verdict.State) }})
 	add(78, column{title: "more", width: moreWidth, cell: func(_ *Model, r *row) span { return span{note, more(r.flow)} }})
 	return cols
 }
@@ -104,23 +104,18 @@ func tookCell(m *Model, r *row) span {
 
 // badge is the outcome of the signature check in one short word.
 func badge(state string) span {
+	word := inspect.Badge(state)
 	switch state {
+	case "":
+		return span{dim, "-"}
 	case "valid":
-		return span{good, "ok"}
+		return span{good, word}
 	case "invalid":
-		return span{bad, "bad"}
-	case "unsigned":
-		return span{dim, "none"}
-	case "no-key":
-		return span{dim, "nokey"}
-	case "stale":
-		return span{warn, "stale"}
-	case "future":
-		return span{warn, "early"}
-	case "replayed":
-		return span{warn, "again"}
+		return span{bad, word}
+	case "unsigned", "no-key":
+		return span{dim, word}
 	}
-	return span{dim, "-"}
+	return foreign(warn, word)
 }
 
 // from is the provider and its name of the event.

@@ -73,8 +73,7 @@ func (t *tally) add(f *inspect.Flow, n int) {
 	}
 }
 
-// put adds a flow, or replaces the one of its ID. Marks and notes that were
-// made here stay.
+// put adds a flow, or replaces the one of its ID.
 func (s *store) put(f *inspect.Flow) *row {
 	if s.byID == nil {
 		s.byID = make(map[string]*row)
@@ -83,11 +82,7 @@ func (s *store) put(f *inspect.Flow) *row {
 	r, ok := s.byID[id]
 	if ok {
 		s.tally.add(r.flow, -1)
-		if old := r.flow; old.Marked && !f.Marked || old.Note != "" && f.Note == "" {
-			g := *f
-			g.Marked, g.Note = old.Marked || f.Marked, cmp.Or(f.Note, old.Note)
-			f = &g
-		}
+		f = carry(r.flow, f)
 	} else {
 		r = &row{pick: !s.picked}
 		s.byID[id] = r
@@ -96,6 +91,28 @@ func (s *store) put(f *inspect.Flow) *row {
 	s.set(r, f)
 	s.tally.add(f, 1)
 	return r
+}
+
+// carry is f with what only the flow before it knows: marks and notes that
+// were made here, earlier attempts, what the relay has said already.
+func carry(old, f *inspect.Flow) *inspect.Flow {
+	g := *f
+	g.Marked, g.Note = old.Marked || f.Marked, cmp.Or(f.Note, old.Note)
+	g.Attempts = nil
+	for _, a := range old.Attempts {
+		if !slices.ContainsFunc(f.Attempts, func(b inspect.Attempt) bool { return b.Number == a.Number }) {
+			g.Attempts = append(g.Attempts, a)
+		}
+	}
+	for _, b := range f.Attempts {
+		i := slices.IndexFunc(old.Attempts, func(a inspect.Attempt) bool { return a.Number == b.Number })
+		if i >= 0 && b.Settled == nil {
+			b.Settled = old.Attempts[i].Settled
+		}
+		g.Attempts = append(g.Attempts, b)
+	}
+	slices.SortStableFunc(g.Attempts, func(a, b inspect.Attempt) int { return cmp.Compare(a.Number, b.Number) })
+	return &g
 }
 
 // set gives a row its flow without counting it.

@@ -110,7 +110,11 @@ func (m *Model) take(b batch) tea.Cmd {
 	for _, e := range b.events {
 		switch e := e.(type) {
 		case Seen:
+			n := len(m.rows)
 			changed = append(changed, m.put(e.Flow))
+			if len(m.rows) > n && e.Flow.Delivery.Seq > 0 && e.Flow.Replay == 0 {
+				m.head.catching = max(m.head.catching-1, 0)
+			}
 		case Settled:
 			if r := m.settle(e); r != nil {
 				changed = append(changed, r)
