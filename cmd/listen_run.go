@@ -11,20 +11,23 @@ import (
 	"time"
 
 	"github.com/hookrelay/hook/cmd/stage"
+	"github.com/hookrelay/hook/inspect"
 	"github.com/hookrelay/hook/relay"
 	"github.com/hookrelay/hook/tunnel"
 )
 
 // runListen brings a listener up and keeps it until ctx ends.
 func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
-	if o.forward == "" {
-		return usage("hook listen 3000", "where to? Give the application's port or URL")
-	}
-	forwarder, target, err := o.forwarder()
+	line, err := o.line(env)
 	if err != nil {
 		return err
 	}
-	defer forwarder.Close()
+	defer func() { err = errors.Join(err, line.Close()) }()
+	if len(o.child) > 0 {
+		if _, err := stage.FindCommand(env.Dir, o.child[0]); err != nil {
+			return usage("give a program behind --: hook listen 3000 -- npm run dev", "%w", err)
+		}
+	}
 	k := &knownEndpoint{Name: o.endpoint, Folder: env.project(), Relay: embedded}
 	if !plainName(o.endpoint) {
 		return usage("use letters, digits, - and _", "endpoint name %q", o.endpoint)
@@ -52,8 +55,21 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 			return err
 		}
 	}
-	out := o.newOutput(env)
-	l := &listener{env: env, o: o, api: api, k: k, out: out, target: o.describe(target)}
+	l := &listener{env: env, o: o, api: api, k: k, line: line, welcomed: make(chan struct{})}
+	l.flows = newFlows(o.newSink(env), nil, o.signing.provider, line.name)
+	if !o.noHistory {
+		rec, err := record(env, o.redact, l.notice)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rec.Close()) }()
+		l.recorder = rec.Recorder
+	}
+	signatures, err := o.signing.newVerification(ctx, env, k.place(), l.verdict, l.notice)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, signatures.Close()) }()
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
@@ -62,40 +78,11 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
 		},
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
-		Handler: stage.Chain(forwarder, stage.Record(l)),
-		Probe:   forwarder.Probe, Events: l.event, NoRetry: o.noRetry,
+		Handler: stage.Chain(line.last, stage.Record(l.flows), stage.Identify(o.signing.provider), signatures.verify, signatures.filter, line.filter,
+			signatures.handshake, signatures.block, line.mock, line.exec, line.chaos, line.route),
+		Probe: line.probe, Spared: line.spared, Events: l.event, NoRetry: o.noRetry,
 	})
 	return l.run(ctx)
-}
-
-// forwarder makes the end of the line: the target and how to speak to it.
-func (o *listenOptions) forwarder() (*tunnel.Forwarder, tunnel.Target, error) {
-	target, err := tunnel.ParseTarget(o.forward)
-	if err != nil {
-		return nil, target, usage("give a port, HOST:PORT[/PATH] or URL: hook listen 3000", "%w", err)
-	}
-	headers, err := headerLines(o.headers)
-	if err != nil {
-		return nil, target, err
-	}
-	opts := tunnel.ForwardOptions{
-		Target: target, AllowTarget: o.allowTarget, PathPrefix: o.path, HostHeader: o.hostHeader, SetHeader: headers,
-		Timeout: o.timeout, Insecure: o.insecure,
-	}
-	if o.cacert != "" {
-		pem, err := os.ReadFile(o.cacert)
-		if err != nil {
-			return nil, target, usage("", "certificate authority: %w", err)
-		}
-		if opts.RootCAs, err = tunnel.CACert(pem); err != nil {
-			return nil, target, usage("", "certificate authority %q: %w", o.cacert, err)
-		}
-	}
-	f, err := tunnel.NewForwarder(opts)
-	if err != nil {
-		return nil, target, usage("", "%w", err)
-	}
-	return f, target, nil
 }
 
 // trustRelay adds a certificate authority to those of the system for the link
@@ -125,14 +112,18 @@ func trustRelay(c *http.Client, path string) error {
 	return nil
 }
 
-func (o *listenOptions) newOutput(env *Env) output {
+// newSink is what shows the events.
+func (o *listenOptions) newSink(env *Env) inspect.Sink {
+	colour := env.colour(env.OutTTY && env.ErrTTY)
 	switch {
 	case o.json || o.output == "json":
-		return newJSONOutput(env.Out)
+		return inspect.NewJSON(env.Out)
 	case o.output == "quiet" || o.printURL:
-		return &plainOutput{out: env.Out, err: env.Err, quiet: true, paint: newPainter(false)}
+		lines := inspect.NewLines(env.Err, colour)
+		lines.Quiet = true
+		return lines
 	}
-	return &plainOutput{out: env.Out, err: env.Err, paint: newPainter(env.colour(env.OutTTY && env.ErrTTY))}
+	return plainSink(inspect.NewLines(env.Out, colour), inspect.NewLines(env.Err, colour))
 }
 
 // listener is one run of hook listen.
@@ -141,13 +132,13 @@ type listener struct {
 	o      *listenOptions
 	api    *relayAPI
 	k      *knownEndpoint
-	out    output
 	client *tunnel.Client
-	target string
+	*flows
+	line *line
 
-	counter
 	connected bool
-	lostSince time.Time
+	url       string        // set before welcomed is closed
+	welcomed  chan struct{} // closed at the first welcome
 	giveUp    context.CancelCauseFunc
 	timer     *time.Timer
 }
@@ -220,7 +211,7 @@ func (l *listener) persist(ctx context.Context, what string, call func() error) 
 		if refused || l.o.noRetry || late || ctx.Err() != nil {
 			return l.api.failed(what, err)
 		}
-		l.out.Event(tunnel.Lost{Err: err, Retry: wait})
+		l.tunnelEvent(tunnel.Lost{Err: err, Retry: wait})
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -242,18 +233,17 @@ func (l *listener) run(ctx context.Context) error {
 		l.timer = time.AfterFunc(l.o.exitOn, func() { cancel(errTooLong) })
 		defer l.timer.Stop()
 	}
+	child := l.startChild(within, cancel)
 	err := l.client.Run(within)
-	l.mu.Lock()
-	n := l.n
-	l.mu.Unlock()
-	l.out.Summary(n)
+	code := child.end()
+	l.summary()
 	if errors.Is(context.Cause(within), errTooLong) {
 		return fail(exitUnreachable, "", "relay %s was not reached for %s", l.api.base, l.o.exitOn)
 	}
 	if err != nil {
 		return tunnelFailure(err, l.api.base)
 	}
-	return nil
+	return code
 }
 
 // event is told by the tunnel, one event at a time.
@@ -264,12 +254,22 @@ func (l *listener) event(e tunnel.Event) {
 			l.timer.Stop()
 		}
 		w := e.Welcome
-		l.out.Ready(readyInfo{
-			URL: w.URL, Endpoint: l.k.Name, Target: l.target, Relay: l.api.base, Embedded: l.k.Relay == embedded,
-			ExpiresAt: w.ExpiresAt, Backlog: w.Backlog, Again: l.connected,
-		})
+		l.tell(inspect.Ready{At: time.Now(), URL: w.URL, Target: l.target, Relay: w.Relay, Backlog: w.Backlog, Expires: w.ExpiresAt})
+		if w.Backlog > 0 {
+			l.notice(fmt.Sprintf("%d arrived while you were away", w.Backlog))
+		}
+		if l.line.disturbs != "" && !l.connected {
+			l.notice("chaos, on purpose: " + l.line.disturbs)
+		}
+		if l.k.Relay == embedded && !l.connected {
+			l.notice("this URL is reachable from this machine only; for a public one run \"hook relay\" on a server and listen with --relay https://HOST")
+		}
 		if l.o.printURL && !l.connected {
 			fmt.Fprintln(l.env.Out, w.URL)
+		}
+		if !l.connected {
+			l.url = w.URL
+			close(l.welcomed)
 		}
 		l.connected = true
 		return
@@ -277,32 +277,6 @@ func (l *listener) event(e tunnel.Event) {
 		if l.timer != nil && e.Was {
 			l.timer.Reset(l.o.exitOn)
 		}
-	case tunnel.Gap:
-		l.mu.Lock()
-		l.n.Purged += e.Count
-		l.mu.Unlock()
 	}
-	l.out.Event(e)
+	l.tunnelEvent(e)
 }
-
-// Begin implements stage.Recorder.
-func (l *listener) Begin(d *tunnel.Delivery) {
-	l.mu.Lock()
-	l.n.Received++
-	l.mu.Unlock()
-	l.out.Begin(d)
-}
-
-// End implements stage.Recorder.
-func (l *listener) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration) {
-	l.mu.Lock()
-	if r != nil {
-		l.n.Answered++
-	} else {
-		l.n.Failed++
-	}
-	l.mu.Unlock()
-	l.out.End(d, r, err, took)
-}
-
-var _ stage.Recorder = (*listener)(nil)

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -81,6 +83,9 @@ func runRelay(ctx context.Context, env *Env, o *relayOptions) (err error) {
 	opts := relay.Options{
 		PublicURL: o.publicURL, Domain: o.domain, Open: o.open, TrustedProxies: o.trustedProxies, Log: log, Version: stamp().Version,
 	}
+	if err := addressed(o); err != nil {
+		return err
+	}
 	if err := admission(&opts, o); err != nil {
 		return err
 	}
@@ -152,13 +157,33 @@ func admission(opts *relay.Options, o *relayOptions) error {
 		}
 		return nil
 	}
-	if loopbackName(host) {
+	exposed := !loopbackName(host) || !loopbackURL(o.publicURL) || o.domain != "" || len(o.trustedProxies) > 0
+	if !exposed {
 		opts.Open = true
 		return nil
 	}
 	if !o.open {
 		return usage("\"hook relay token NAME --file tokens\" and --auth-token-file tokens; or --open to let anyone in",
-			"anyone who reaches %q could create endpoints on this relay", o.addr)
+			"anyone who reaches %q could create endpoints on this relay", cmp.Or(o.publicURL, o.addr))
+	}
+	return nil
+}
+
+// loopbackURL tells whether a URL, if there is one, leads to this machine only.
+func loopbackURL(s string) bool {
+	u, err := url.Parse(s)
+	return s == "" || err == nil && loopbackName(u.Hostname())
+}
+
+// addressed refuses a relay that would have to believe what senders say its
+// own name is.
+func addressed(o *relayOptions) error {
+	host, _, err := net.SplitHostPort(o.addr)
+	if err != nil {
+		return usage("give it as HOST:PORT or :PORT", "address %q: %w", o.addr, err)
+	}
+	if !loopbackName(host) && o.publicURL == "" {
+		return usage("--public-url https://HOST, as senders will use it", "a relay on %q has to know its own name", o.addr)
 	}
 	return nil
 }

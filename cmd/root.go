@@ -47,8 +47,11 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetVersionTemplate("hook {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
-		newListen(env), newRelay(env), newEndpoint(env), newQueue(env), newDemo(env), newVersion(env),
+		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
+		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
+		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
 	)
+	root.AddCommand(newTopics()...)
 	return root
 }
 

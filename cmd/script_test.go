@@ -1,8 +1,16 @@
 package cmd
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -36,6 +44,12 @@ func TestMain(m *testing.M) {
 //	exited NAME CODE           wait for it to end by itself
 //	url VAR FILE               $VAR becomes the first URL in FILE
 //	port VAR                   $VAR becomes a free loopback port
+//	cert NAME                  a certificate for 127.0.0.1 and *.hook.test that signs
+//	                           itself, in NAME.pem and NAME.key
+//	host VAR FILE              $VAR becomes ID.hook.test for the id in FILE
+//	again …                    as post, repeated until the relay can be reached
+//	code CODE ARG…             hook ARG… and its exit code
+//	absent TEXT FILE…          no FILE, nor stdout or stderr, holds TEXT
 //	post [-X METHOD] [-H HEADER]… URL [BODY|@FILE]   status and body on stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -48,6 +62,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", e.WorkDir+"/home/state")
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			e.Setenv("HOOK_RELAY", "")
+			e.Setenv("DBUS_SESSION_BUS_ADDRESS", "") // no keychain of the one who runs the tests
 			e.Setenv("NO_COLOR", "1")
 			b := &background{running: make(map[string]*process)}
 			e.Values["background"] = b
@@ -56,7 +71,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"app": scriptApp, "start": scriptStart, "await": scriptAwait, "quit": scriptStop,
-			"exited": scriptExited, "url": scriptURL, "port": scriptPort, "post": scriptPost,
+			"code": scriptCode, "absent": scriptAbsent, "exited": scriptExited, "url": scriptURL, "port": scriptPort, "post": scriptPost, "again": scriptAgain, "host": scriptHost, "cert": scriptCert,
 		},
 	})
 }
@@ -184,6 +199,26 @@ func scriptPort(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptPost(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(postOnce(ts, args))
+}
+
+func scriptAgain(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(scriptPatience); ; time.Sleep(50 * time.Millisecond) {
+		err := postOnce(ts, args)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v", err)
+		}
+	}
+}
+
+func scriptHost(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1]))+".hook.test")
+}
+
+func postOnce(ts *testscript.TestScript, args []string) error {
 	method := "POST"
 	header := make(http.Header)
 	for len(args) > 1 && strings.HasPrefix(args[0], "-") {
@@ -206,14 +241,44 @@ func scriptPost(ts *testscript.TestScript, _ bool, args []string) {
 	req, err := http.NewRequest(method, args[0], body)
 	ts.Check(err)
 	req.Header = header
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: scriptPatience}).Do(req)
-	ts.Check(err)
+	if host := header.Get("Host"); host != "" {
+		req.Host = host
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	if ca := ts.Getenv("CA"); ca != "" {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM([]byte(ts.ReadFile(ca)))
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool}
+	}
+	resp, err := (&http.Client{Transport: transport, Timeout: scriptPatience}).Do(req)
+	if err != nil {
+		return err
+	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%d\n%s", resp.StatusCode, b)
 	if len(b) > 0 && b[len(b)-1] != '\n' {
 		fmt.Fprintln(ts.Stdout())
+	}
+	return nil
+}
+
+func scriptCert(ts *testscript.TestScript, _ bool, args []string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	now := time.Now()
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: args[0]}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"*.hook.test"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	ts.Check(err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for name, block := range map[string]*pem.Block{".key": {Type: "PRIVATE KEY", Bytes: pkcs8}, ".pem": {Type: "CERTIFICATE", Bytes: der}} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]+name), pem.EncodeToMemory(block), 0o600))
 	}
 }
 
@@ -254,4 +319,31 @@ func scriptApp(ts *testscript.TestScript, _ bool, args []string) {
 	go srv.Serve(ln)
 	ts.Defer(func() { srv.Close(); log.Close() })
 	ts.Setenv(name, ln.Addr().String())
+}
+
+// scriptCode runs hook and compares its exit code; its output is there for
+// stdout, stderr and cmp.
+func scriptCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: code CODE ARG…")
+	}
+	got := "0"
+	if err := ts.Exec("hook", args[1:]...); err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// scriptAbsent proves that a secret is nowhere.
+func scriptAbsent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: absent TEXT FILE…")
+	}
+	for _, f := range args[1:] {
+		if text := ts.ReadFile(f); strings.Contains(text, args[0]) {
+			ts.Fatalf("%s holds what must be nowhere:\n%s", f, text)
+		}
+	}
 }

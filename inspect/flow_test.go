@@ -46,9 +46,16 @@ func testResult() *tunnel.Result {
 	}
 }
 
+// identified is what Identified makes of a flow of Stripe.
+func identified(f *Flow) *Flow {
+	g := f.clone()
+	g.Provider, g.Event, g.DeliveryID = "stripe", "invoice.paid", "evt_1"
+	return g
+}
+
 // testFlow is a flow that went well.
 func testFlow(n int) *Flow {
-	f := NewFlow(testDelivery(n), noon.Add(time.Duration(n)*time.Second)).Identified("")
+	f := identified(NewFlow(testDelivery(n), noon.Add(time.Duration(n)*time.Second)))
 	f = f.Verified(signer.Verdict{Status: signer.Valid, Scheme: "stripe", KeyID: "current", Covers: []string{"timestamp", "body"}, SignedAt: noon}, nil)
 	f = f.Ended("http://localhost:3000", testResult(), nil, 23*time.Millisecond)
 	return f.Settled(tunnel.Settlement{ID: f.Delivery.ID, Attempt: 1, Fate: tunnel.Answered, Status: 200, Removed: []string{"Set-Cookie"}}, noon)
@@ -270,4 +277,16 @@ func FuzzFlowExact(f *testing.F) {
 			t.Errorf("%s", diff)
 		}
 	})
+}
+
+func TestIdentified(t *testing.T) {
+	f := NewFlow(testDelivery(1), noon) // has an Authorization too, which is a weaker hint
+	for _, provider := range []string{"", "stripe"} {
+		if g := f.Identified(provider); g.Provider != "stripe" || g.Event != "invoice.paid" || g.DeliveryID != "evt_1" || f.Provider != "" {
+			t.Errorf("%q: %q %q %q", provider, g.Provider, g.Event, g.DeliveryID)
+		}
+	}
+	if g := f.Identified("ours"); g.Provider != "ours" || g.Event != "" {
+		t.Errorf("a provider of the user's own: %q %q", g.Provider, g.Event)
+	}
 }

@@ -17,7 +17,7 @@ import (
 // session is the events of a small session.
 func session() []Event {
 	at := func(s int) time.Time { return noon.Add(time.Duration(s) * time.Second) }
-	bad := NewFlow(testDelivery(2), at(2)).Identified("")
+	bad := identified(NewFlow(testDelivery(2), at(2)))
 	bad = bad.Verified(signer.Verdict{Status: signer.Invalid, Reason: signer.Mismatch}, &signer.Diagnosis{Cause: signer.CauseNewline, Sentence: "the body lost its last newline"})
 	bad = bad.Ended("http://localhost:3000", &tunnel.Result{Status: 500, Size: 2 << 20, By: tunnel.ByApplication}, nil, 1234*time.Millisecond).Tagged(Duplicate)
 	d := testDelivery(3)

@@ -30,7 +30,7 @@ func fateWord(f tunnel.Fate) string {
 func failureWords() map[tunnel.FailureKind]string {
 	return map[tunnel.FailureKind]string{
 		tunnel.Refused: "refused", tunnel.NoName: "no-name", tunnel.NoRoute: "no-route", tunnel.NoTLS: "no-tls", tunnel.TimedOut: "timed-out",
-		tunnel.Reset: "reset", tunnel.Garbage: "garbage", tunnel.Abandoned: "abandoned", tunnel.Internal: "internal",
+		tunnel.Reset: "reset", tunnel.Garbage: "garbage", tunnel.Abandoned: "abandoned", tunnel.Internal: "internal", tunnel.Unfit: "unfit",
 	}
 }
 

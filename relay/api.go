@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,8 +40,15 @@ func (p problem) Error() string { return p.Title + ": " + p.Detail }
 // compares them.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	methods := map[string][]string{"/v1/tunnel": {"GET"}, "/v1/endpoints/{id}/queue/{delivery}/body": {"GET"}}
 	for pattern, h := range s.endpoints() {
 		mux.Handle(pattern, s.serve(h))
+		method, path, _ := strings.Cut(pattern, " ")
+		methods[path] = append(methods[path], method)
+	}
+	for path, allow := range methods {
+		slices.Sort(allow)
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { problemMethod(allow...).write(w) })
 	}
 	mux.HandleFunc("GET /v1/endpoints/{id}/queue/{delivery}/body", s.itemBody)
 	mux.HandleFunc("GET /v1/tunnel", s.tunnel)

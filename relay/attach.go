@@ -43,6 +43,9 @@ func (s *Server) tunnel(w http.ResponseWriter, r *http.Request) {
 // serveTunnel runs one connection of a listener; base is the relay's own URL
 // as the listener used it.
 func (s *Server) serveTunnel(conn tunnel.Conn, key, base string) {
+	if a, ok := conn.(tunnel.Aborter); ok {
+		defer a.Abort()
+	}
 	hello, err := tunnel.ReadHello(s.ctx, conn)
 	if err != nil {
 		say(conn, tunnel.CloseProtocol, err.Error())

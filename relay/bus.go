@@ -45,6 +45,7 @@ type Holder interface {
 // Webhook is a request on its way from intake to the holder of the tunnel.
 type Webhook struct {
 	Delivery *tunnel.Delivery // Body nil
+	Use      bool             // it counts against MaxUses
 	Body     tunnel.Body      // readable until Release
 	Hold     func()           // keeps Body beyond Deliver: one more Release is then needed
 	Release  func()

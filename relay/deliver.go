@@ -90,13 +90,41 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 	if errors.Is(err, ErrNotFound) {
 		return refuse(problemGone(""))
 	}
+	if w.Use = w.Use && ep.MaxUses > 0; !w.Use {
+		return h.deliver(ctx, &ep, w)
+	}
+	if ep.Policy.Respond != Queue { // which takes the use as it stores
+		_, err := h.s.store.Use(ctx, h.id, 1, w.Delivery.ReceivedAt)
+		if errors.Is(err, ErrUsedUp) {
+			return refuse(problemGone(UsedUp))
+		}
+		if err != nil {
+			h.s.log.Error("use not counted", "endpoint", h.label(), "err", err)
+			return refuse(problemStorage(retrySoon))
+		}
+		h.counted()
+		w.Use = false
+	}
+	ans := h.deliver(ctx, &ep, w)
+	if ans.Refusal == nil {
+		h.intakeClosed() // if that was the last one
+	} else if !w.Use {
+		if _, err := h.s.store.Use(context.WithoutCancel(ctx), h.id, -1, w.Delivery.ReceivedAt); err == nil {
+			h.counted()
+		}
+	}
+	return ans
+}
+
+// deliver is Deliver without regard to uses.
+func (h *hub) deliver(ctx context.Context, ep *Endpoint, w Webhook) Answer {
 	p := ep.Policy
 	if p.Respond == Queue {
-		return h.accept(ctx, &ep, w, nil)
+		return h.accept(ctx, ep, w, nil)
 	}
 	ses, ok := h.admit(ctx, p.Ordered)
 	if !ok {
-		return h.store(ctx, &ep, w, nil, h.absent(ses))
+		return h.store(ctx, ep, w, nil, h.absent(ses))
 	}
 	d := w.Delivery
 	d.Attempt, d.Budget = 1, p.Budget
@@ -107,7 +135,7 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 	}
 	h.lives[d.ID] = a
 	h.mu.Unlock()
-	ans := h.pass(ctx, &ep, w, a)
+	ans := h.pass(ctx, ep, w, a)
 	a.mu.Lock()
 	goesOn := a.state == senderLeft || a.state == tooLate && !a.dropped
 	a.mu.Unlock()
@@ -311,7 +339,7 @@ func (h *hub) accept(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) A
 		h.mu.Unlock()
 	}
 	item, err := h.s.store.Push(ctx, h.id, Push{
-		Delivery: d, QueuedAt: d.ReceivedAt, MaxItems: h.s.opts.MaxItems, MaxBytes: h.s.opts.MaxQueueBytes,
+		Delivery: d, QueuedAt: d.ReceivedAt, Use: w.Use, MaxItems: h.s.opts.MaxItems, MaxBytes: h.s.opts.MaxQueueBytes,
 	}, w.Body)
 	if a != nil {
 		h.stored(a, item, err)
@@ -321,12 +349,17 @@ func (h *hub) accept(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) A
 	case errors.Is(err, ErrQuota):
 		h.s.metrics.limited("quota")
 		return refuse(problemQuota(time.Minute))
+	case errors.Is(err, ErrUsedUp):
+		return refuse(problemGone(UsedUp))
 	default:
 		h.s.log.Error("not stored", "endpoint", h.label(), "delivery", d.ID.String(), "err", err)
 		h.s.metrics.limited("storage")
 		return refuse(problemStorage(retrySoon))
 	}
 	h.s.bus.Changed(h.id, QueueChanged)
+	if w.Use {
+		h.counted()
+	}
 	return acknowledge(&ep.Policy.Accept, d.ID)
 }
 

@@ -103,7 +103,6 @@ type Policy struct {
 	Ordered     bool          `json:"ordered,omitempty"`      // one at a time, a retrying head blocks
 	RetryFor    time.Duration `json:"retry_for"`              // how long a queued delivery is tried
 	MaxAttempts int           `json:"max_attempts,omitempty"` // 0: as many as RetryFor allows
-	Timeout     time.Duration `json:"timeout"`                // an attempt's longest time; 0: none
 	Handshakes  []Handshake   `json:"handshakes,omitempty"`
 }
 

@@ -103,31 +103,12 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place, began 
 	if ans, ok := s.handshake(&ep, d, held); ok {
 		return ans
 	}
-	use := ep.MaxUses > 0 && r.Method != http.MethodHead && r.Method != http.MethodOptions
-	if use {
-		left, err := s.store.Use(ctx, h.id, 1, d.ReceivedAt)
-		if errors.Is(err, ErrUsedUp) {
-			return refuse(problemGone(UsedUp))
-		}
-		if err != nil {
-			s.log.Error("use not counted", "endpoint", h.label(), "err", err)
-			return refuse(problemStorage(retrySoon))
-		}
-		h.counted(left)
-	}
 	holder := s.bus.Holder(h.id)
 	if holder == nil {
 		holder = h
 	}
-	ans := holder.Deliver(ctx, Webhook{Delivery: d, Body: held, Hold: held.hold, Release: held.release})
-	if use && ans.Refusal != nil {
-		if left, err := s.store.Use(context.WithoutCancel(ctx), h.id, -1, d.ReceivedAt); err == nil {
-			h.counted(left)
-		}
-	} else if use {
-		h.intakeClosed()
-	}
-	return ans
+	use := r.Method != http.MethodHead && r.Method != http.MethodOptions
+	return holder.Deliver(ctx, Webhook{Delivery: d, Use: use, Body: held, Hold: held.hold, Release: held.release})
 }
 
 // find looks up the endpoint and says why it cannot receive.
@@ -217,14 +198,13 @@ func (s *Server) missed(c client) *problem {
 	return nil
 }
 
-// counted keeps the known record in step with uses taken in the store.
-func (h *hub) counted(left int64) {
+// counted makes the known record be read again: what several requests heard of
+// the uses left may come here in another order than the store counted.
+func (h *hub) counted() {
+	h.s.changes.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ep.MaxUses > 0 && left >= 0 {
-		h.ep.Uses = h.ep.MaxUses - left
-		h.ep.UsedAt = time.Now()
-	}
+	h.stale = true
 }
 
 // unread is the answer when a body could not be read or spooled.

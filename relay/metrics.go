@@ -13,6 +13,7 @@ import (
 // from outside: the number of series is fixed.
 type metrics struct {
 	registry  *prometheus.Registry
+	known     map[string]bool // values of the limit label
 	requests  *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	limits    *prometheus.CounterVec
@@ -21,15 +22,23 @@ type metrics struct {
 	deleted   prometheus.Counter
 }
 
-// limitReasons are the values of the reason label; others count as "other".
-var limitReasons = map[string]bool{
-	"attach": true, "body": true, "create": true, "endpoint": true, "miss": true, "quota": true, "storage": true,
-	"client": true, "conns": true, "tls": true,
+// limits are the values of the limit label besides the names of faults, which
+// the HTTP front refuses; anything else counts as "other".
+func limits() map[string]bool {
+	known := map[string]bool{
+		"attach": true, "body": true, "create": true, "endpoint": true, "miss": true, "quota": true, "storage": true,
+		"connections": true, "connections of one client": true, "tls handshake": true,
+	}
+	for _, f := range faults {
+		known[f.name] = true
+	}
+	return known
 }
 
 func newMetrics(s *Server) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
+		known:    limits(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hook_requests_total", Help: "Webhooks received, by what became of them: answered by the owner's side, stored, handshake, refused, left.",
 		}, []string{"outcome"}),
@@ -58,7 +67,7 @@ func (m *metrics) intake(outcome string, d time.Duration) {
 }
 
 func (m *metrics) limited(limit string) {
-	if !limitReasons[limit] {
+	if !m.known[limit] {
 		limit = "other"
 	}
 	m.limits.WithLabelValues(limit).Inc()

@@ -107,15 +107,9 @@ func problemNotFound() problem {
 
 // problemMethod is a method that the API does not have here.
 func problemMethod(allow ...string) problem {
-	p := newProblem(http.StatusMethodNotAllowed, "method", "Method not allowed", "Use one of the methods in the Allow header.")
+	p := newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", "Use one of the methods in the Allow header.")
 	p.Allow = allow
 	return p
-}
-
-// problemTimeout is a request that came in too slowly.
-func problemTimeout() problem {
-	return newProblem(http.StatusRequestTimeout, "slow", "Request too slow",
-		"The request did not arrive in time. Send it again over a faster connection.").closing()
 }
 
 // problemConflict is a change that does not fit what is there.
@@ -156,12 +150,6 @@ func problemRate(after time.Duration) problem {
 func problemQuota(after time.Duration) problem {
 	return newProblem(http.StatusTooManyRequests, "quota", "Queue full",
 		"The endpoint's queue is full: its owner has to drain it with \"hook listen\", or clear it with \"hook queue rm\".").after(after)
-}
-
-// problemHeaders is a head over the limits.
-func problemHeaders() problem {
-	return newProblem(http.StatusRequestHeaderFieldsTooLarge, "headers", "Headers too large",
-		"The request has more header lines or bytes of headers than this relay takes.").closing()
 }
 
 // problemStopped is an endpoint whose owner has stopped it.

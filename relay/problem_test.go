@@ -11,9 +11,9 @@ import (
 func TestProblems(t *testing.T) {
 	for _, p := range []problem{
 		problemBadRequest("ttl is longer than 30 days"), problemUnauthorized(), problemForbidden("this key may only attach"),
-		problemNotFound(), problemMethod("GET", "POST"), problemTimeout(), problemConflict("the endpoint is in use"),
+		problemNotFound(), problemMethod("GET", "POST"), problemConflict("the endpoint is in use"),
 		problemGone(""), problemGone(Expired), problemGone(Idled), problemGone(UsedUp), problemGone(Revoked),
-		problemTooLarge(25 << 20), problemRate(time.Millisecond), problemQuota(time.Minute), problemHeaders(),
+		problemTooLarge(25 << 20), problemRate(time.Millisecond), problemQuota(time.Minute),
 		problemStopped(time.Second), problemStorage(0), problemBusy(1500 * time.Millisecond), problemShutdown(time.Second),
 		problemNoListener(502, time.Second), problemNoListener(503, time.Second), problemUnreachable(), problemBudget(),
 	} {

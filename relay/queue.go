@@ -126,29 +126,56 @@ func (h *hub) underWay() bool {
 
 // try sends one item. It waits for room in the window.
 func (h *hub) try(ctx context.Context, ses *tunnel.Session, it Item) error {
+	l := &lease{session: ses}
+	h.mu.Lock()
+	if h.leases == nil {
+		h.leases = make(map[tunnel.ID]*lease)
+	}
+	h.leases[it.Delivery.ID] = l
+	h.mu.Unlock()
+	err := h.run(ctx, l, it)
+	if err != nil {
+		h.unlease(it.Delivery.ID, l)
+	}
+	if errors.Is(err, errStale) {
+		return nil
+	}
+	return err
+}
+
+// errStale is an item that has changed since it was listed.
+var errStale = errors.New("item has changed")
+
+// run sends an item that is leased. What was listed may be out of date by now,
+// while nobody else changes what is leased.
+func (h *hub) run(ctx context.Context, l *lease, listed Item) error {
+	it, err := h.s.store.Item(ctx, h.id, listed.Delivery.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return errStale // settled or removed meanwhile
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", listed.Delivery.ID, err)
+	case it.Dead, it.Seq() != listed.Seq(), !it.NextAt.Equal(listed.NextAt):
+		return errStale // its change wakes us
+	}
 	body, err := h.s.store.Body(ctx, h.id, it.Delivery.ID)
 	if errors.Is(err, ErrNotFound) {
-		return nil // settled or removed meanwhile
+		return errStale
 	}
 	if err != nil {
 		return fmt.Errorf("opening the body of %s: %w", it.Delivery.ID, err)
 	}
 	d := it.Delivery
 	d.Attempt = it.next()
-	l := &lease{item: it, attempt: d.Attempt, session: ses}
 	h.mu.Lock()
-	if h.leases == nil {
-		h.leases = make(map[tunnel.ID]*lease)
-	}
-	h.leases[d.ID] = l
+	l.item, l.attempt = it, d.Attempt
 	h.mu.Unlock()
-	err = ses.Deliver(ctx, &d, body, func(o tunnel.Outcome) {
+	err = l.session.Deliver(ctx, &d, body, func(o tunnel.Outcome) {
 		body.Close()
 		h.ended(d.ID, o)
 	})
 	if err != nil {
 		body.Close()
-		h.unlease(d.ID, l)
 	}
 	return err
 }
@@ -163,11 +190,10 @@ func (h *hub) unlease(id tunnel.ID, l *lease) {
 
 // outcome is how an attempt at a queued item ended.
 type outcome struct {
-	lease   *lease
-	settle  Settlement
-	say     tunnel.Settlement
-	voided  bool // unreachable: nothing to write
-	written bool
+	lease  *lease
+	settle Settlement
+	say    tunnel.Settlement
+	voided bool // unreachable: nothing to write
 }
 
 // ended takes the outcome of an attempt at a queued item. It does not block:
@@ -285,15 +311,11 @@ func (h *hub) settle() {
 			}
 		}
 		fenced := h.write(epoch, list)
-		h.mu.Lock()
+		// The listener is told before an item can be offered again: it takes no
+		// delivery that it still has on its books.
 		said := make(map[*tunnel.Session][]tunnel.Settlement)
-		var rest []outcome // not to be offered again at once
+		h.mu.Lock()
 		for _, o := range batch {
-			if o.voided && o.lease.session != nil && !o.lease.session.Paused() {
-				rest = append(rest, o)
-			} else if h.leases[o.say.ID] == o.lease {
-				delete(h.leases, o.say.ID)
-			}
 			if ses := o.lease.session; ses != nil && !fenced {
 				said[ses] = append(said[ses], o.say)
 			}
@@ -302,6 +324,16 @@ func (h *hub) settle() {
 		for ses, list := range said {
 			ses.Settled(list...)
 		}
+		h.mu.Lock()
+		var rest []outcome // not to be offered again at once
+		for _, o := range batch {
+			if o.voided && o.lease.session != nil && !o.lease.session.Paused() {
+				rest = append(rest, o)
+			} else if h.leases[o.say.ID] == o.lease {
+				delete(h.leases, o.say.ID)
+			}
+		}
+		h.mu.Unlock()
 		h.s.metrics.settled(list)
 		if len(rest) > 0 {
 			h.s.later(unreachableAgain, func() {

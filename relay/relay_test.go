@@ -82,21 +82,25 @@ func TestStoredWhileNobodyListens(t *testing.T) {
 	waitDepth(t, r, ep, relay.Depth{})
 }
 
-// waitDepth asks until the queue is as wanted.
+// waitDepth asks the store until the queue is as wanted.
 func waitDepth(t testing.TB, r *relaytest.Relay, ep relay.EndpointView, want relay.Depth) {
 	t.Helper()
-	var v relay.EndpointView
+	record, err := r.Store.Lookup(t.Context(), relay.HashOf(ep.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got relay.Depth
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
-		if s := r.Call(t, "GET", "/v1/endpoints/"+ep.ID, ep.OwnerKey, nil, &v); s != 200 {
-			t.Fatalf("show: %d", s)
+		if got, err = r.Store.Depth(t.Context(), record.ID); err != nil {
+			t.Fatal(err)
 		}
-		if v.Queue.Pending == want.Pending && v.Queue.Dead == want.Dead {
+		if got.Pending == want.Pending && got.Dead == want.Dead {
 			return
 		}
-		time.Sleep(5 * time.Millisecond) // asking the API again, not waiting for a moment
+		time.Sleep(5 * time.Millisecond) // asking again, not waiting for a moment
 	}
-	t.Fatalf("queue is %+v, want %+v", v.Queue, want)
+	t.Fatalf("queue is %+v, want %+v", got, want)
 }
 
 func TestBudgetOverRunsTheApplicationOnce(t *testing.T) {

@@ -16,7 +16,7 @@ func contentfulHook() hook {
 		contents: func(v *Verifier, c *content) ([][]byte, error) {
 			list := c.first("header:X-Contentful-Signed-Headers")
 			names := strings.Split(list, ",")
-			if list == "" || len(names) > maxItems {
+			if list == "" || len(names) > maxItems || len(c.req.Header.Values("X-Contentful-Signed-Headers")) > 1 {
 				return nil, errNoValue
 			}
 			var lines []string

@@ -1,9 +1,11 @@
 package signer
 
 import (
+	"maps"
 	"net/http"
-	"sort"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Detection is a guess at who sent a message. It is a label: it never chooses a secret and never stands in for verification.
@@ -14,28 +16,64 @@ type Detection struct {
 	Delivery string `json:"delivery,omitempty"`
 }
 
-// Detect names the likely senders of a message, the most particular rule first. It is empty when no rule fits.
-func Detect(req *Request) []Detection {
-	type hit struct {
-		Detection
-		weight int
-	}
-	var hits []hit
-	r := &reader{req: req}
-	for _, p := range Providers() {
-		for i := range p.Schemes {
-			s := &p.Schemes[i]
+// rule is how one scheme is recognised.
+type rule struct {
+	provider *Provider
+	scheme   *Scheme
+	match    *Match
+	weight   int
+}
+
+// rules are all rules in the order of the table, and where to begin: those that want a header, by one of its names, and the others.
+type rules struct {
+	all      []rule
+	byHeader map[string][]int
+	others   []int
+}
+
+var detection = sync.OnceValue(func() *rules {
+	out := &rules{byHeader: map[string][]int{}}
+	all := table()
+	for i := range all {
+		for j := range all[i].Schemes {
+			s := &all[i].Schemes[j]
 			m := s.detection()
-			if m == nil || !m.matches(r) {
+			if m == nil {
 				continue
 			}
-			hits = append(hits, hit{Detection{p.ID, s.ID, firstOf(s.Event, r), deliveryID(s, r)}, m.weight()})
+			n := len(out.all)
+			out.all = append(out.all, rule{&all[i], s, m, m.weight()})
+			names := slices.Sorted(maps.Keys(m.Header))
+			if len(names) == 0 {
+				out.others = append(out.others, n)
+				continue
+			}
+			name := http.CanonicalHeaderKey(names[0])
+			out.byHeader[name] = append(out.byHeader[name], n)
 		}
 	}
-	sort.SliceStable(hits, func(i, j int) bool { return hits[i].weight > hits[j].weight })
+	return out
+})
+
+// Detect names the likely senders of a message, the most particular rule first. It is empty when no rule fits.
+func Detect(req *Request) []Detection {
+	d := detection()
+	maybe := slices.Clone(d.others)
+	for name := range req.Header {
+		maybe = append(maybe, d.byHeader[name]...)
+	}
+	slices.Sort(maybe)
+	r := &reader{req: req}
+	var hits []*rule
+	for _, n := range maybe {
+		if one := &d.all[n]; one.match.matches(r) {
+			hits = append(hits, one)
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b *rule) int { return b.weight - a.weight })
 	var out []Detection
 	for _, h := range hits {
-		out = append(out, h.Detection)
+		out = append(out, Detection{h.provider.ID, h.scheme.ID, firstOf(h.scheme.Event, r), deliveryID(h.scheme, r)})
 	}
 	return out
 }

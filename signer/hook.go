@@ -34,6 +34,8 @@ func findHook(name string) (hook, bool) {
 		return httpMessageHook(), true
 	case "hygraph":
 		return hygraphHook(), true
+	case "mercado-pago":
+		return mercadoPagoHook(), true
 	case "paypal":
 		return paypalHook(), true
 	case "payos":

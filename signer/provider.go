@@ -1,8 +1,10 @@
 package signer
 
 import (
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,8 +24,9 @@ type Provider struct {
 // DeadlineDuration is the time the provider waits for an answer, 0 when it does not say.
 func (p *Provider) DeadlineDuration() time.Duration { return time.Duration(p.Deadline) * time.Second }
 
-// Providers returns the whole table, sorted by id. The caller owns the copy.
-func Providers() []Provider {
+// table is all rows, sorted by id, made when they are first needed: half a millisecond that a program which asks for no provider does not
+// spend. It is never changed; what leaves the package is a copy.
+var table = sync.OnceValue(func() []Provider {
 	var all []Provider
 	for _, family := range []func() []Provider{
 		codeProviders, opsProviders, paymentProviders, commerceProviders, messagingProviders, mailProviders,
@@ -33,15 +36,17 @@ func Providers() []Provider {
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	return all
-}
+})
+
+// Providers returns the whole table, sorted by id. The rows are copies; the lists and maps in them are shared, and must not be changed.
+func Providers() []Provider { return slices.Clone(table()) }
 
 // FindProvider returns the row of a provider by its id, or by a name people use for it: case, spaces, dots and hyphens do not count.
 func FindProvider(name string) (*Provider, bool) {
-	all := Providers()
-	for i := range all {
-		if all[i].ID == name {
-			return &all[i], true
-		}
+	all := table()
+	if i, ok := slices.BinarySearchFunc(all, name, func(p Provider, id string) int { return strings.Compare(p.ID, id) }); ok {
+		row := all[i]
+		return &row, true
 	}
 	folded := fold(name)
 	if id := alias(folded); id != "" {
@@ -49,7 +54,8 @@ func FindProvider(name string) (*Provider, bool) {
 	}
 	for i := range all {
 		if folded != "" && (fold(all[i].ID) == folded || fold(all[i].Name) == folded) {
-			return &all[i], true
+			row := all[i]
+			return &row, true
 		}
 	}
 	return nil, false
@@ -57,16 +63,18 @@ func FindProvider(name string) (*Provider, bool) {
 
 // FindScheme returns a scheme by its id, or the first scheme of the provider with that name.
 func FindScheme(name string) (*Scheme, bool) {
-	all := Providers()
-	for _, p := range all {
-		for i := range p.Schemes {
-			if p.Schemes[i].ID == name {
-				return &p.Schemes[i], true
+	all := table()
+	for i := range all {
+		for j := range all[i].Schemes {
+			if all[i].Schemes[j].ID == name {
+				row := all[i].Schemes[j]
+				return &row, true
 			}
 		}
 	}
 	if p, ok := FindProvider(name); ok && len(p.Schemes) > 0 {
-		return &p.Schemes[0], true
+		row := p.Schemes[0]
+		return &row, true
 	}
 	return nil, false
 }

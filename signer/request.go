@@ -217,7 +217,9 @@ func jsonValues(doc any, path string) []string {
 }
 
 func pathSteps(path string) []string {
-	path = strings.NewReplacer("[]", "[*]", "[", ".", "]", "").Replace(path)
+	if strings.Contains(path, "[") {
+		path = strings.NewReplacer("[]", "[*]", "[", ".", "]", "").Replace(path)
+	}
 	var steps []string
 	for s := range strings.SplitSeq(path, ".") {
 		if s != "" {
@@ -233,7 +235,9 @@ func pointer(doc any, ptr string) (string, bool) {
 		return "", false
 	}
 	for step := range strings.SplitSeq(ptr[1:], "/") {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		if strings.Contains(step, "~") {
+			step = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
+		}
 		switch n := doc.(type) {
 		case map[string]any:
 			v, ok := n[step]

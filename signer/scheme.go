@@ -45,7 +45,7 @@ type Scheme struct {
 	BodyHash  *BodyHash         `json:"body_hash,omitempty"` // a digest of the body at a place that the signature covers
 	JWT       *JWT              `json:"jwt,omitempty"`
 	Require   map[string]string `json:"require,omitempty"`  // place → value it must have, else the message is refused
-	Body      string            `json:"body,omitempty"`     // "json": only a JSON object or array can be valid; "": anything
+	Body      string            `json:"body,omitempty"`     // "json": only a JSON object or array can be valid; "some": anything but nothing; "": anything
 	Hook      string            `json:"hook,omitempty"`     // name of a built-in function for what data cannot say
 	Params    []string          `json:"params,omitempty"`   // values beside the key that the user must give
 	Event     []string          `json:"event,omitempty"`    // places of the event name, first that is there
@@ -76,6 +76,7 @@ type Signature struct {
 	Prefix    string   `json:"prefix,omitempty"`    // "sha256="; must be there unless Optional
 	Optional  bool     `json:"prefix_optional,omitempty"`
 	Encoding  string   `json:"encoding,omitempty"` // "hex" (default), "base64", "base64url", "plain"
+	Unpadded  bool     `json:"unpadded,omitempty"` // base64 may come without its padding
 	Repeats   bool     `json:"repeats,omitempty"`  // the header may be sent several times
 	NoValue   string   `json:"no_value,omitempty"` // text the sender writes when it has no secret
 }
@@ -83,7 +84,7 @@ type Signature struct {
 // Timestamp says where the signed time is.
 type Timestamp struct {
 	From     string `json:"from"`
-	Unit     string `json:"unit,omitempty"`     // "s" (default), "ms", "us", "ns", "rfc3339", "http"
+	Unit     string `json:"unit,omitempty"`     // "s" (default), "ms", "us", "ns", "s-or-ms" (13 digits and more: ms), "rfc3339", "http"
 	Window   int    `json:"window,omitempty"`   // seconds to both sides; 0: 300
 	Optional bool   `json:"optional,omitempty"` // a message without it is judged without freshness
 }
@@ -98,7 +99,7 @@ type BodyHash struct {
 // JWT says what a token must look like. The key decides the algorithm within Algorithms.
 type JWT struct {
 	Algorithms   []string          `json:"algorithms"`
-	Auth         []string          `json:"auth,omitempty"`          // words before the token: "Bearer "
+	Auth         []string          `json:"auth,omitempty"`          // words before the token: "Bearer "; "" for none; the first is sent
 	BodyHash     string            `json:"body_hash,omitempty"`     // claim with the SHA-256 of the body
 	HashForm     string            `json:"hash_form,omitempty"`     // "hex" (default), "base64", "base64url"
 	HashOptional bool              `json:"hash_optional,omitempty"` // the claim is absent when the body is empty
@@ -107,7 +108,7 @@ type JWT struct {
 	Issuer       []string          `json:"issuer,omitempty"`
 	Audience     string            `json:"audience,omitempty"`  // "url": the public URL; "param:NAME": what the user says
 	Expires      bool              `json:"expires,omitempty"`   // exp must be there
-	Leeway       int               `json:"leeway,omitempty"`    // seconds granted to exp and nbf; 0: 60
+	Leeway       int               `json:"leeway,omitempty"`    // seconds granted to exp and nbf; 0: 60; -1: none
 	Subject      string            `json:"subject,omitempty"`   // "url": sub is the public URL
 	Unencoded    bool              `json:"unencoded,omitempty"` // the detached payload is signed as it is (RFC 7797)
 	Detached     string            `json:"detached,omitempty"`  // template of the detached payload (RFC 7515 appendix F)

@@ -111,7 +111,7 @@ func splitItems(value, sep string) []string {
 
 func (s *Signature) add(out *sigParse, v string) Reason {
 	if s.Prefix != "" {
-		rest, ok := cutPrefixFold(v, s.Prefix)
+		rest, ok := cutPrefix(v, s.Prefix)
 		if !ok && !s.Optional {
 			return Malformed
 		}
@@ -123,6 +123,9 @@ func (s *Signature) add(out *sigParse, v string) Reason {
 	if len(out.sigs) >= maxSignatures {
 		return TooMany
 	}
+	if s.Unpadded {
+		v = pad(v)
+	}
 	b, ok := decodeText(s.Encoding, v)
 	if !ok || len(b) == 0 {
 		return Malformed
@@ -131,15 +134,21 @@ func (s *Signature) add(out *sigParse, v string) Reason {
 	return ""
 }
 
-func cutPrefixFold(s, prefix string) (string, bool) {
+// cutPrefix takes off a prefix. The words of HTTP authentication, which end in a space, are read in either case (RFC 9110 section 11.1);
+// versions and names of hashes are not.
+func cutPrefix(s, prefix string) (string, bool) {
+	if !strings.HasSuffix(prefix, " ") {
+		rest, ok := strings.CutPrefix(s, prefix)
+		return rest, ok
+	}
 	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
 		return s[len(prefix):], true
 	}
 	return s, false
 }
 
-// decodeText decodes hex (default), base64, base64url, or plain text. Base64 is strict in its trailing bits, so that two texts never
-// stand for one signature; padding may be missing.
+// decodeText decodes hex (default), base64, base64url, or plain text. Base64 is strict in its padding and trailing bits and base64url in
+// the latter: a signature with its end cut off is no signature.
 func decodeText(encoding, v string) ([]byte, bool) {
 	var b []byte
 	var err error
@@ -147,7 +156,10 @@ func decodeText(encoding, v string) ([]byte, bool) {
 	case "", "hex":
 		b, err = hex.DecodeString(v)
 	case "base64":
-		b, err = base64.RawStdEncoding.Strict().DecodeString(trimPad(v))
+		if strings.ContainsAny(v, "\r\n") {
+			return nil, false // the decoder would skip them
+		}
+		b, err = base64.StdEncoding.Strict().DecodeString(v)
 	case "base64url":
 		b, err = base64.RawURLEncoding.Strict().DecodeString(trimPad(v))
 	case "plain":
@@ -162,6 +174,14 @@ func trimPad(v string) string {
 	if len(v)%4 == 0 {
 		v = strings.TrimSuffix(v, "=")
 		v = strings.TrimSuffix(v, "=")
+	}
+	return v
+}
+
+// pad gives base64 the padding that it lacks.
+func pad(v string) string {
+	if n := len(v) % 4; n > 1 {
+		v += "=="[:4-n]
 	}
 	return v
 }

@@ -115,8 +115,7 @@ func cloudProviders() []Provider {
 		},
 		{
 			ID: "google-pubsub", Name: "Google Pub/Sub push",
-			Docs:     "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
-			Deadline: 10,
+			Docs: "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
 			Schemes: []Scheme{{
 				ID: "google-pubsub", Algorithm: JWS,
 				Key:       KeyRule{Public: true, URL: "https://www.googleapis.com/oauth2/v3/certs"},
@@ -173,7 +172,7 @@ func cloudProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "upstash-qstash", Algorithm: JWS,
 				Signature: Signature{From: "header:Upstash-Signature"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Issuer: []string{"Upstash"}, BodyHash: "body", HashForm: "base64url", Subject: "url", Expires: true},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Issuer: []string{"Upstash"}, BodyHash: "body", HashForm: "base64url", Subject: "url", Expires: true, Leeway: -1},
 				Delivery:  []string{"header:Upstash-Message-Id"},
 				Evidence:  "sdk @upstash/qstash@2.12.0",
 			}},

@@ -5,8 +5,7 @@ func commerceProviders() []Provider {
 	return []Provider{
 		{
 			ID: "bigcommerce", Name: "BigCommerce",
-			Docs:     "https://developer.bigcommerce.com/docs/integrations/webhooks",
-			Deadline: 10,
+			Docs: "https://developer.bigcommerce.com/docs/integrations/webhooks",
 			Schemes: []Scheme{{
 				ID: "bigcommerce", Algorithm: HMACSHA256,
 				Content:   "{id}.{timestamp}.{body}",
@@ -19,8 +18,7 @@ func commerceProviders() []Provider {
 		},
 		{
 			ID: "easypost", Name: "EasyPost",
-			Docs:     "https://docs.easypost.com/docs/webhooks",
-			Deadline: 7,
+			Docs: "https://docs.easypost.com/docs/webhooks",
 			Schemes: []Scheme{{
 				ID: "easypost", Algorithm: HMACSHA256,
 				Key:       KeyRule{Transform: "nfkd"},
@@ -51,12 +49,14 @@ func commerceProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "shopify", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Shopify-Hmac-Sha256", Encoding: "base64"},
+				Body:      "some",
 				Event:     []string{"header:X-Shopify-Topic"},
 				Delivery:  []string{"header:X-Shopify-Webhook-Id"},
 				Evidence:  "sdk @shopify/shopify-api@13.1.0",
 			}, {
 				ID: "shopify-events", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:shopify-hmac-sha256", Encoding: "base64"},
+				Body:      "some",
 				Event:     []string{"header:shopify-topic"},
 				Delivery:  []string{"header:shopify-webhook-id"},
 				Evidence:  "sdk @shopify/shopify-api@13.1.0",

@@ -19,8 +19,7 @@ func financeProviders() []Provider {
 		},
 		{
 			ID: "intuit", Name: "Intuit QuickBooks",
-			Docs:     "https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks",
-			Deadline: 3,
+			Docs: "https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks",
 			Schemes: []Scheme{{
 				ID: "intuit", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:intuit-signature", Encoding: "base64"},
@@ -55,8 +54,7 @@ func financeProviders() []Provider {
 		},
 		{
 			ID: "plaid", Name: "Plaid",
-			Docs:     "https://plaid.com/docs/api/webhooks/webhook-verification/",
-			Deadline: 10,
+			Docs: "https://plaid.com/docs/api/webhooks/webhook-verification/",
 			Schemes: []Scheme{{
 				ID: "plaid", Algorithm: JWS,
 				Key:       KeyRule{Public: true},
@@ -76,6 +74,7 @@ func financeProviders() []Provider {
 				Content:   "{timestamp}.{body}",
 				Signature: Signature{From: "header:terra-signature", Format: "pairs", Field: "v1"},
 				Timestamp: &Timestamp{From: "field:t"},
+				Body:      "some",
 				Event:     []string{"json:type"},
 				Evidence:  "sdk terra-api@2.1.0",
 			}},
@@ -130,7 +129,7 @@ func financeProviders() []Provider {
 			}},
 			Handshakes: []Handshake{{
 				Name:   "intent to receive",
-				Match:  Match{Method: "POST", Header: map[string]string{"x-xero-signature": ""}, JSON: map[string]string{"/entropy": "", "/events": ""}},
+				Match:  Match{Method: "POST", Header: map[string]string{"x-xero-signature": ""}, JSON: map[string]string{"/entropy": "", "/events": "", "/firstEventSequence": "0", "/lastEventSequence": "0"}},
 				Reply:  Reply{Status: 200},
 				Keyed:  "verify",
 				Signed: true,

@@ -82,7 +82,7 @@ func genericProviders() []Provider {
 			Docs: "https://www.rfc-editor.org/rfc/rfc9421",
 			Schemes: []Scheme{{
 				ID: "http-message-signatures", Algorithm: HTTPMessage,
-				Signature: Signature{From: "header:Signature"},
+				Signature: Signature{From: "header:Signature", Repeats: true},
 				Hook:      "http-message",
 				Detect:    &Match{Header: map[string]string{"Signature": "", "Signature-Input": ""}},
 				Evidence:  "published",

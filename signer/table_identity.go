@@ -20,11 +20,13 @@ func identityProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "authsignal", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:x-signature-v2", Format: "pairs", Field: "v2", Encoding: "base64"},
+				Signature: Signature{From: "header:x-signature-v2", Format: "pairs", Field: "v2", Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
+				Detect:    &Match{Header: map[string]string{"x-signature-v2": "t=*"}},
 				Evidence:  "sdk @authsignal/node@2.21.0",
+				Notes:     []string{"the SDK takes the value of the header: its name is not confirmed"},
 			}},
 		},
 		{
@@ -159,7 +161,7 @@ func identityProviders() []Provider {
 				ID: "scalekit", Algorithm: HMACSHA256,
 				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_", "test_", "prod_"}},
 				Content:   "{id}.{timestamp}.{body}",
-				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
@@ -168,7 +170,7 @@ func identityProviders() []Provider {
 				ID: "scalekit-interceptor", Algorithm: HMACSHA256,
 				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_", "test_", "prod_"}},
 				Content:   "{id}.{timestamp}.{body}",
-				Signature: Signature{From: "header:interceptor-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Signature: Signature{From: "header:interceptor-signature", Format: "list", Field: "v1", Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "header:interceptor-timestamp"},
 				MessageID: "header:interceptor-id",
 				Event:     []string{"json:type"},
@@ -178,7 +180,6 @@ func identityProviders() []Provider {
 		{
 			ID: "supabase", Name: "Supabase auth hooks",
 			Docs:     "https://supabase.com/docs/guides/auth/auth-hooks",
-			Deadline: 5,
 			Blocking: true,
 			Schemes: []Scheme{{
 				ID: "supabase-auth-hooks", Algorithm: HMACSHA256,

@@ -23,9 +23,11 @@ func mailProviders() []Provider {
 				Content:   "{timestamp}.{body}",
 				Signature: Signature{From: "header:X-Lettermint-Signature", Format: "pairs", Field: "v1"},
 				Timestamp: &Timestamp{From: "field:t"},
+				Body:      "some",
 				Event:     []string{"header:X-Lettermint-Event", "json:event"},
 				Delivery:  []string{"json:id"},
 				Evidence:  "sdk lettermint@2.7.0",
+				Notes:     []string{"its SDK may also ask for X-Lettermint-Delivery, with the same time"},
 			}},
 		},
 		{
@@ -86,6 +88,7 @@ func mailProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "mailtrap", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:Mailtrap-Signature"},
+				Body:      "some",
 				Event:     []string{"json:events[0].event"},
 				Delivery:  []string{"json:events[0].event_id"},
 				Evidence:  "sdk mailtrap@4.10.0",
@@ -148,7 +151,7 @@ func mailProviders() []Provider {
 				ID: "sendgrid", Algorithm: ECDSASHA256,
 				Key:       KeyRule{Encoding: "base64", Public: true},
 				Content:   "{timestamp}{body}",
-				Signature: Signature{From: "header:X-Twilio-Email-Event-Webhook-Signature", Encoding: "base64"},
+				Signature: Signature{From: "header:X-Twilio-Email-Event-Webhook-Signature", Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "header:X-Twilio-Email-Event-Webhook-Timestamp", Window: 600},
 				Event:     []string{"json:[].event"},
 				Delivery:  []string{"json:[].sg_event_id"},

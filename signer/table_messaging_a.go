@@ -120,7 +120,7 @@ func messagingProvidersA() []Provider {
 			Docs: "https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/",
 			Schemes: []Scheme{{
 				ID: "line", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Line-Signature", Encoding: "base64"},
+				Signature: Signature{From: "header:X-Line-Signature", Encoding: "base64", Unpadded: true},
 				Event:     []string{"json:events[0].type"},
 				Delivery:  []string{"json:events[0].webhookEventId"},
 				Evidence:  "published, sdk @line/bot-sdk@11.0.0",
@@ -167,7 +167,7 @@ func messagingProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "livekit", Algorithm: JWS,
 				Signature: Signature{From: "header:Authorization"},
-				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"Bearer ", ""}, Issuer: []string{"param:api_key"}, BodyHash: "sha256", HashForm: "base64", Expires: true},
+				JWT:       &JWT{Algorithms: []string{"HS256"}, Auth: []string{"", "Bearer "}, Issuer: []string{"param:api_key"}, BodyHash: "sha256", HashForm: "base64", Expires: true, Leeway: 10},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"Authorization": "eyJ*"}, JSON: map[string]string{"/createdAt": "", "/event": ""}},
@@ -236,17 +236,6 @@ func messagingProvidersA() []Provider {
 				Delivery:  []string{"form:CallUUID"},
 				Evidence:  "published",
 				Notes:     []string{"legacy"},
-			}},
-		},
-		{
-			ID: "pusher", Name: "Pusher",
-			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
-			Schemes: []Scheme{{
-				ID: "pusher", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Pusher-Signature"},
-				Event:     []string{"json:events[0].name"},
-				Delivery:  []string{"json:time_ms"},
-				Evidence:  "published, sdk pusher@5.3.4",
 			}},
 		},
 	}

@@ -4,6 +4,17 @@ package signer
 func messagingProvidersB() []Provider {
 	return []Provider{
 		{
+			ID: "pusher", Name: "Pusher",
+			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
+			Schemes: []Scheme{{
+				ID: "pusher", Algorithm: HMACSHA256,
+				Signature: Signature{From: "header:X-Pusher-Signature"},
+				Event:     []string{"json:events[0].name"},
+				Delivery:  []string{"json:time_ms"},
+				Evidence:  "published, sdk pusher@5.3.4",
+			}},
+		},
+		{
 			ID: "ringcentral", Name: "RingCentral",
 			Docs:   "https://developers.ringcentral.com/guide/notifications/webhooks/receiving",
 			Redact: []string{"header:Verification-Token"},
@@ -73,8 +84,7 @@ func messagingProvidersB() []Provider {
 		},
 		{
 			ID: "telnyx", Name: "Telnyx",
-			Docs:     "https://developers.telnyx.com/docs/development/api-fundamentals/webhooks",
-			Deadline: 2,
+			Docs: "https://developers.telnyx.com/docs/development/api-fundamentals/webhooks",
 			Schemes: []Scheme{{
 				ID: "telnyx", Algorithm: Ed25519,
 				Key:       KeyRule{Encoding: "base64", Public: true},
@@ -114,8 +124,7 @@ func messagingProvidersB() []Provider {
 		},
 		{
 			ID: "twitch", Name: "Twitch",
-			Docs:     "https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
-			Deadline: 10,
+			Docs: "https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
 			Schemes: []Scheme{{
 				ID: "twitch", Algorithm: HMACSHA256,
 				Content:   "{id}{timestamp}{body}",
@@ -123,6 +132,7 @@ func messagingProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:Twitch-Eventsub-Message-Timestamp", Unit: "rfc3339", Window: 600},
 				MessageID: "header:Twitch-Eventsub-Message-Id",
 				Event:     []string{"header:Twitch-Eventsub-Subscription-Type"},
+				Evidence:  "sdk github.com/twitchdev/twitch-cli@fd7dac646eea",
 			}},
 			Handshakes: []Handshake{{
 				Name:  "callback verification",

@@ -5,17 +5,16 @@ func paymentProvidersB() []Provider {
 	return []Provider{
 		{
 			ID: "paddle", Name: "Paddle Billing",
-			Docs:     "https://developer.paddle.com/webhooks/signature-verification",
-			Deadline: 5,
+			Docs: "https://developer.paddle.com/webhooks/signature-verification",
 			Schemes: []Scheme{{
 				ID: "paddle-billing", Algorithm: HMACSHA256,
 				Content:   "{timestamp}:{body}",
 				Signature: Signature{From: "header:Paddle-Signature", Format: "pairs", Separator: ";", Field: "h1"},
-				Timestamp: &Timestamp{From: "field:ts"},
+				Timestamp: &Timestamp{From: "field:ts", Window: 5},
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:notification_id", "json:event_id"},
 				Evidence:  "published, sdk @paddle/paddle-node-sdk@3.10.0",
-				Notes:     []string{"other receivers of Paddle allow 5 s only"},
+				Notes:     []string{"its SDKs allow 5 s; widen the window where the clock of the receiver is not exact"},
 			}},
 		},
 		{
@@ -93,8 +92,7 @@ func paymentProvidersB() []Provider {
 		},
 		{
 			ID: "polar", Name: "Polar",
-			Docs:     "https://polar.sh/docs/integrate/webhooks/delivery",
-			Deadline: 20,
+			Docs: "https://polar.sh/docs/integrate/webhooks/delivery",
 			Schemes: []Scheme{{
 				ID: "polar", Algorithm: HMACSHA256,
 				Content:   "{id}.{timestamp}.{body}",
@@ -113,7 +111,7 @@ func paymentProvidersB() []Provider {
 				ID: "portone", Algorithm: HMACSHA256,
 				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
 				Content:   "{id}.{timestamp}.{body}",
-				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
@@ -122,8 +120,7 @@ func paymentProvidersB() []Provider {
 		},
 		{
 			ID: "razorpay", Name: "Razorpay",
-			Docs:     "https://razorpay.com/docs/webhooks/validate-test/",
-			Deadline: 5,
+			Docs: "https://razorpay.com/docs/webhooks/validate-test/",
 			Schemes: []Scheme{{
 				ID: "razorpay", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Razorpay-Signature"},
@@ -147,9 +144,8 @@ func paymentProvidersB() []Provider {
 		},
 		{
 			ID: "revenuecat", Name: "RevenueCat",
-			Docs:     "https://www.revenuecat.com/docs/integrations/webhooks",
-			Deadline: 60,
-			Redact:   []string{"header:Authorization"},
+			Docs:   "https://www.revenuecat.com/docs/integrations/webhooks",
+			Redact: []string{"header:Authorization"},
 			Schemes: []Scheme{{
 				ID: "revenuecat", Algorithm: Token,
 				Signature: Signature{From: "header:Authorization", Encoding: "plain"},
@@ -172,8 +168,7 @@ func paymentProvidersB() []Provider {
 		},
 		{
 			ID: "square", Name: "Square",
-			Docs:     "https://developer.squareup.com/docs/webhooks/step3validate",
-			Deadline: 10,
+			Docs: "https://developer.squareup.com/docs/webhooks/step3validate",
 			Schemes: []Scheme{{
 				ID: "square", Algorithm: HMACSHA256,
 				Content:   "{url}{body}",
@@ -185,8 +180,7 @@ func paymentProvidersB() []Provider {
 		},
 		{
 			ID: "stripe", Name: "Stripe",
-			Docs:     "https://docs.stripe.com/webhooks/signature",
-			Deadline: 10,
+			Docs: "https://docs.stripe.com/webhooks/signature",
 			Schemes: []Scheme{{
 				ID: "stripe", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",

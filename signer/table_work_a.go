@@ -23,9 +23,8 @@ func workProvidersA() []Provider {
 		},
 		{
 			ID: "asana", Name: "Asana",
-			Docs:     "https://developers.asana.com/docs/webhooks-guide",
-			Deadline: 10,
-			Redact:   []string{"header:X-Hook-Secret"},
+			Docs:   "https://developers.asana.com/docs/webhooks-guide",
+			Redact: []string{"header:X-Hook-Secret"},
 			Schemes: []Scheme{{
 				ID: "asana", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hook-Signature"},
@@ -53,12 +52,11 @@ func workProvidersA() []Provider {
 		},
 		{
 			ID: "box", Name: "Box",
-			Docs:     "https://developer.box.com/guides/webhooks/v2/signatures-v2/",
-			Deadline: 30,
+			Docs: "https://developer.box.com/guides/webhooks/v2/signatures-v2/",
 			Schemes: []Scheme{{
 				ID: "box", Algorithm: HMACSHA256,
 				Content:   "{body}{timestamp}",
-				Signature: Signature{From: "header:BOX-SIGNATURE-PRIMARY", More: []string{"header:BOX-SIGNATURE-SECONDARY"}, Encoding: "base64"},
+				Signature: Signature{From: "header:BOX-SIGNATURE-PRIMARY", More: []string{"header:BOX-SIGNATURE-SECONDARY"}, Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "header:BOX-DELIVERY-TIMESTAMP", Unit: "rfc3339", Window: 600},
 				Require:   map[string]string{"header:BOX-SIGNATURE-ALGORITHM": "HmacSHA256", "header:BOX-SIGNATURE-VERSION": "1"},
 				Hook:      "box",
@@ -219,8 +217,7 @@ func workProvidersA() []Provider {
 		},
 		{
 			ID: "hubspot", Name: "HubSpot",
-			Docs:     "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
-			Deadline: 5,
+			Docs: "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
 			Schemes: []Scheme{{
 				ID: "hubspot-v3", Algorithm: HMACSHA256,
 				Content:   "{method}{url}{body}{timestamp}",

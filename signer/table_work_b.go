@@ -221,8 +221,7 @@ func workProvidersB() []Provider {
 		},
 		{
 			ID: "zendesk", Name: "Zendesk",
-			Docs:     "https://developer.zendesk.com/documentation/webhooks/verifying/",
-			Deadline: 12,
+			Docs: "https://developer.zendesk.com/documentation/webhooks/verifying/",
 			Schemes: []Scheme{{
 				ID: "zendesk", Algorithm: HMACSHA256,
 				Content:   "{timestamp}{body}",

@@ -27,9 +27,6 @@ const (
 	keepAnswers = 1024
 	keepBytes   = 16 << 20
 
-	// maxUnread bounds what waits for a relay that sends and does not read.
-	maxUnread = 32 << 20
-
 	welcomeWithin = 10 * time.Second
 	probeEvery    = 2 * time.Second
 )
@@ -49,6 +46,10 @@ type ClientOptions struct {
 	// attempt finds the target unreachable, the tunnel pauses; the port is
 	// probed every two seconds, and the tunnel goes on when it opens.
 	Probe func(ctx context.Context) error
+
+	// Spared is asked before such a pause where there are several targets: true
+	// means that another of them can be reached, and that the tunnel goes on.
+	Spared func(ctx context.Context) bool
 
 	// Events is told what happens, one event at a time and in order. It must
 	// not call the Client.
@@ -175,7 +176,6 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 		return false, err
 	}
 	l := newLink(context.WithoutCancel(ctx), conn)
-	l.limit = maxUnread
 	hello := c.hello()
 	l.send(&hello)
 	written := make(chan struct{})
@@ -226,6 +226,7 @@ func (c *Client) connect(ctx, work context.Context, woke <-chan struct{}) (welco
 	close(over)
 	<-written
 	<-minded
+	abort(conn)
 	return welcomed, err
 }
 
@@ -299,7 +300,7 @@ func (c *Client) dispatch(work context.Context, l *link, t frameType, payload []
 		if err := decodeFrame(&f, payload); err != nil {
 			return err
 		}
-		return c.deliver(work, &f)
+		return c.deliver(work, l, &f)
 	case typePiece:
 		var f pieceFrame
 		if err := decodeFrame(&f, payload); err != nil {
@@ -351,8 +352,9 @@ func (c *Client) dispatch(work context.Context, l *link, t frameType, payload []
 }
 
 // deliver takes a delivery in. The window is the listener's own protection: a
-// relay that exceeds it is cut off.
-func (c *Client) deliver(work context.Context, f *deliverFrame) error {
+// relay that exceeds it is cut off. Answers that have not left yet count: a
+// relay that sends and does not read would fill the memory with them.
+func (c *Client) deliver(work context.Context, l *link, f *deliverFrame) error {
 	if f.size > c.opts.MaxBody {
 		return violation("body of %d bytes is over %d", f.size, c.opts.MaxBody)
 	}
@@ -362,7 +364,8 @@ func (c *Client) deliver(work context.Context, f *deliverFrame) error {
 	if c.open[f.d.ID] != nil {
 		return violation("%s is under way already", f.d.ID)
 	}
-	if w := c.said; c.used.Deliveries > 0 && (c.used.Deliveries >= w.Deliveries || c.used.Bytes+f.size > w.Bytes) {
+	waiting := l.unsent()
+	if w := c.said; c.used.Deliveries+waiting > 0 && (c.used.Deliveries+waiting >= w.Deliveries || c.used.Bytes+f.size > w.Bytes) {
 		return violation("window of %d deliveries and %d bytes exceeded", w.Deliveries, w.Bytes)
 	}
 	// What a relay forgets must not let it fill the memory with every new link.
@@ -477,17 +480,17 @@ func (c *Client) sendAnswer(t *taken) {
 	switch f := t.answer.(type) {
 	case *failedFrame:
 		f.epoch = c.epoch
-		c.link.send(f)
+		c.link.sendAnswer(f, nil)
 	case *resultFrame:
 		f.epoch = c.epoch
 		if f.sent > c.answers { // its size still says that there was one
 			f.sent, f.body, t.payload = 0, nil, nil
 		}
 		if t.payload == nil {
-			c.link.send(f)
+			c.link.sendAnswer(f, nil)
 			return
 		}
-		c.link.sendWith(f, &bulk{id: f.id, src: bytes.NewReader(t.payload), size: f.sent, failed: func(error) {}})
+		c.link.sendAnswer(f, &bulk{id: f.id, src: bytes.NewReader(t.payload), size: f.sent, failed: func(error) {}})
 	}
 }
 

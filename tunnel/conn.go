@@ -25,6 +25,19 @@ type Closer interface {
 	Close(code CloseCode, reason string) error
 }
 
+// Aborter is a Conn that holds something which only its end gives back. Abort
+// ends it at once, without a word. It is safe to call twice, and after Close.
+type Aborter interface {
+	Abort()
+}
+
+// abort ends conn for good, if there is anything to end.
+func abort(conn Conn) {
+	if a, ok := conn.(Aborter); ok {
+		a.Abort()
+	}
+}
+
 // CloseCode says why a tunnel was closed. Codes below 4000 are WebSocket's own
 // (RFC 6455 §7.4.1).
 type CloseCode int

@@ -38,11 +38,11 @@ type link struct {
 	rtt     atomic.Int64
 	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
 
-	limit int64 // of bytes that wait to be written; 0: none. Set before use
-
 	mu      sync.Mutex
 	out     []byte        // whole frames, in order
 	bulk    []*bulk       // bodies in pieces, in turn
+	answers int           // in out, and bulk ones whose last piece is not taken
+	inline  int           // of answers: those in out
 	pong    *pongFrame    // only the latest: a flood of pings costs nothing
 	closing *CloseError   // say it when out is empty, then end
 	wake    chan struct{} // there is something to write
@@ -56,6 +56,8 @@ type bulk struct {
 	src  Body
 	off  int64
 	size int64
+	// answer: it belongs to a result, and counts in link.answers.
+	answer bool
 	// failed is called when src cannot be read; nil when it cannot happen.
 	failed func(error)
 }
@@ -123,49 +125,75 @@ func (l *link) poke() {
 	}
 }
 
+// buffers are for what waits to be written and for bodies on their way there:
+// an idle tunnel holds none.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKept is the largest buffer that is used again.
+const maxKept = 1 << 20
+
+func keepBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxKept {
+		b = b[:0]
+		buffers.Put(&b)
+	}
+}
+
+// queue appends a frame to out. Guarded by mu.
+func (l *link) queue(f frame) {
+	if l.out == nil {
+		l.out = *buffers.Get().(*[]byte)
+	}
+	l.out = appendFrame(l.out, f)
+}
+
 // send queues a frame. Frames keep their order; pieces of bodies come after
 // whatever small frames are waiting.
 func (l *link) send(f frame) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
-	over := l.overfull()
+	l.queue(f)
 	l.mu.Unlock()
-	l.sent(over)
+	l.poke()
+}
+
+// sendFirst queues a frame before all others. Only before write.
+func (l *link) sendFirst(f frame) {
+	l.mu.Lock()
+	l.out = append(appendFrame(nil, f), l.out...)
+	l.mu.Unlock()
+	l.poke()
 }
 
 // sendWith queues a frame and the long body that belongs to it.
 func (l *link) sendWith(f frame, b *bulk) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
+	l.queue(f)
 	l.bulk = append(l.bulk, b)
-	over := l.overfull()
 	l.mu.Unlock()
-	l.sent(over)
-}
-
-// overfull tells whether more waits than the limit. Guarded by mu.
-func (l *link) overfull() bool {
-	if l.limit == 0 {
-		return false
-	}
-	n := int64(len(l.out))
-	for _, b := range l.bulk {
-		n += b.size - b.off
-	}
-	return n > l.limit
-}
-
-// sent wakes the writer, or ends a link whose other side does not read.
-func (l *link) sent(over bool) {
-	if over {
-		l.cancel(errUnread)
-		return
-	}
 	l.poke()
 }
 
-// errUnread ends a link on which the other side sends and does not read.
-var errUnread = errors.New("the other side does not read")
+// sendAnswer is send or, where b is not nil, sendWith for an answer.
+func (l *link) sendAnswer(f frame, b *bulk) {
+	l.mu.Lock()
+	l.queue(f)
+	l.answers++
+	if b == nil {
+		l.inline++
+	} else {
+		b.answer = true
+		l.bulk = append(l.bulk, b)
+	}
+	l.mu.Unlock()
+	l.poke()
+}
+
+// unsent counts the answers that the other side cannot have read yet.
+func (l *link) unsent() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answers
+}
 
 // drop takes a body out of the line. It tells whether pieces were left.
 func (l *link) drop(id ID) bool {
@@ -183,7 +211,6 @@ func (l *link) drop(id ID) bool {
 // write is the writer's loop: it takes all that waits and sends it as one
 // message, without a timer. It returns why the link ended.
 func (l *link) write() error {
-	var spare []byte
 	for {
 		select {
 		case <-l.wake:
@@ -192,7 +219,7 @@ func (l *link) write() error {
 		}
 		for {
 			runtime.Gosched() // others may be about to add to this message
-			batch, piece, closing := l.take(spare)
+			batch, piece, closing := l.take()
 			if len(batch) == 0 && piece == nil {
 				if closing == nil {
 					break
@@ -211,20 +238,18 @@ func (l *link) write() error {
 				l.fail(err)
 				return context.Cause(l.ctx)
 			}
-			spare = nil
-			if cap(batch) <= maxBatch+pieceSize {
-				spare = batch[:0]
-			}
+			keepBuffer(batch)
 		}
-		spare = nil // an idle tunnel keeps no buffer
 	}
 }
 
 // take empties the queue of frames and picks the body whose turn it is.
-func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseError) {
+func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch, l.out = l.out, spare
+	batch, l.out = l.out, nil
+	l.answers -= l.inline
+	l.inline = 0
 	if l.pong != nil {
 		batch = appendFrame(batch, l.pong)
 		l.pong = nil
@@ -235,6 +260,8 @@ func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseErro
 		l.bulk = l.bulk[:len(l.bulk)-1]
 		if piece.off+pieceSize < piece.size {
 			l.bulk = append(l.bulk, piece)
+		} else if piece.answer {
+			l.answers--
 		}
 	}
 	return batch, piece, l.closing
@@ -301,6 +328,9 @@ func (l *link) read(dispatch func(t frameType, payload []byte) error) error {
 			if cause := context.Cause(l.ctx); cause != nil {
 				return cause
 			}
+			if closeCode(err) == CloseProtocol {
+				return l.refuse(err)
+			}
 			l.fail(err)
 			return err
 		}
@@ -311,21 +341,26 @@ func (l *link) read(dispatch func(t frameType, payload []byte) error) error {
 				err = l.control(t, payload, dispatch)
 			}
 			if err != nil {
-				var ce *CloseError
-				if !errors.As(err, &ce) {
-					ce = &CloseError{CloseProtocol, err.Error()}
-				}
-				l.shut(ce.Code, ce.Reason)
-				select { // the writer says it and ends the link, unless it is stuck
-				case <-l.ctx.Done():
-				case <-time.After(2 * closeWithin):
-					l.fail(ce)
-				}
-				return ce
+				return l.refuse(err)
 			}
 			msg = rest
 		}
 	}
+}
+
+// refuse tells the other side that it broke the protocol, and ends the link.
+func (l *link) refuse(err error) error {
+	var ce *CloseError
+	if !errors.As(err, &ce) {
+		ce = &CloseError{CloseProtocol, err.Error()}
+	}
+	l.shut(ce.Code, ce.Reason)
+	select { // the writer says it and ends the link, unless it is stuck
+	case <-l.ctx.Done():
+	case <-time.After(2 * closeWithin):
+		l.fail(ce)
+	}
+	return ce
 }
 
 // control handles the frames that both sides treat alike.

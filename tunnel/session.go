@@ -90,7 +90,7 @@ func ReadHello(ctx context.Context, conn Conn) (Hello, error) {
 }
 
 // NewSession makes a session over conn for a listener that said h. It sends
-// nothing until Run.
+// nothing until Run, and then the welcome first.
 func NewSession(ctx context.Context, conn Conn, h Hello, opts SessionOptions) *Session {
 	s := &Session{link: newLink(ctx, conn), hello: h, opts: opts, open: make(map[ID]*sent), paused: h.Paused}
 	s.opts.Welcome.Window.Deliveries = min(opts.Welcome.Window.Deliveries, h.Window.Deliveries)
@@ -110,12 +110,13 @@ func (s *Session) Resume(id ID, attempt int, size int64, done func(Outcome)) {
 // *CloseError when either side closed it, ErrDead, the connection's own error,
 // or the cause of ctx. Every open attempt has then been told that it is lost.
 func (s *Session) Run() error {
-	s.link.send(&s.opts.Welcome)
+	s.link.sendFirst(&s.opts.Welcome) // deliveries may be waiting already
 	written := make(chan struct{})
 	go func() { defer close(written); s.link.write() }()
 	err := s.link.read(s.dispatch)
 	s.link.fail(err)
 	<-written
+	abort(s.link.conn)
 	s.lose()
 	return err
 }
@@ -142,7 +143,12 @@ func (s *Session) Deliver(ctx context.Context, d *Delivery, body Body, done func
 	f := &deliverFrame{d: d, size: size}
 	if size > 0 && size <= maxInline {
 		if f.body = d.Body; int64(len(f.body)) != size {
-			f.body = make([]byte, size)
+			buf := *buffers.Get().(*[]byte)
+			if int64(cap(buf)) < size {
+				buf = make([]byte, maxInline) // for any of them
+			}
+			defer keepBuffer(buf) // send copies it
+			f.body = buf[:size]
 			if _, err := body.ReadAt(f.body, 0); err != nil && size > 0 {
 				s.window.release(size)
 				return fmt.Errorf("reading the body of %s: %w", d.ID, err)

@@ -108,6 +108,31 @@ func send(t *testing.T, s *Session, d *Delivery) <-chan Outcome {
 	return out
 }
 
+// A relay may have webhooks at hand before the session runs.
+func TestWelcomeComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSide(t)
+		out := make(chan Outcome, 2)
+		s.resume = func(_ Hello, ses *Session) {
+			for _, body := range [][]byte{nil, make([]byte, 300<<10)} {
+				if err := ses.Deliver(t.Context(), webhook(body), nil, func(o Outcome) { out <- o }); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: replying(200), NoRetry: true})
+		stop := s.run(c)
+		for range 2 {
+			if o := <-out; o.Result == nil {
+				t.Errorf("outcome %+v", o)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDeliveryAndAnswerAreExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSide(t)

@@ -144,6 +144,9 @@ func (c *webSocket) Close(code CloseCode, reason string) error {
 	return c.ws.Close(websocket.StatusCode(code), strings.ToValidUTF8(reason[:min(len(reason), 120)], ""))
 }
 
+// Abort closes the connection without the closing handshake.
+func (c *webSocket) Abort() { c.ws.CloseNow() }
+
 func wsError(err error) error {
 	var ce websocket.CloseError
 	if errors.As(err, &ce) {

@@ -37,7 +37,7 @@ func testPush(n int) relay.Push {
 func testEndpoint(n int) relay.Endpoint {
 	e := relay.Endpoint{
 		CreatedAt: start, UsedAt: start, ExpiresAt: start.Add(7*24*time.Hour + time.Duration(n)*time.Millisecond), Idle: 72 * time.Hour, Keep: 72 * time.Hour,
-		Policy: relay.Policy{Respond: relay.Auto, Budget: 8 * time.Second, RetryFor: 24 * time.Hour, Timeout: 30 * time.Second},
+		Policy: relay.Policy{Respond: relay.Auto, Budget: 8 * time.Second, RetryFor: 24 * time.Hour},
 	}
 	var h relay.Hash
 	for i := range h {

@@ -89,7 +89,6 @@ func encodePolicy(e *encoder, p *relay.Policy) {
 	e.bool(p.Ordered)
 	e.int(int64(p.RetryFor))
 	e.int(int64(p.MaxAttempts))
-	e.int(int64(p.Timeout))
 	e.uint(uint64(len(p.Handshakes)))
 	for _, h := range p.Handshakes {
 		for _, s := range []string{h.Method, h.Header, h.Query, h.Where, h.Equals, h.Echo, h.Reply.Header, h.Reply.JSON} {
@@ -109,7 +108,6 @@ func decodePolicy(d *decoder, p *relay.Policy) {
 	p.Ordered = d.bool()
 	p.RetryFor = d.duration()
 	p.MaxAttempts = int(d.int())
-	p.Timeout = d.duration()
 	if n := d.count(); n > 0 {
 		p.Handshakes = make([]relay.Handshake, n)
 	}

@@ -107,6 +107,7 @@ func (r *Relay) Stop(t testing.TB) {
 func (r *Relay) Restart(t testing.TB) {
 	t.Helper()
 	r.Stop(t)
+	http.DefaultClient.CloseIdleConnections() // of the relay before
 	r.start(t, r.Addr)
 }
 
@@ -157,8 +158,9 @@ func (r *Relay) Create(t testing.TB, req relay.EndpointRequest) relay.EndpointVi
 
 // Dial is a tunnel.ClientOptions.Dial for an endpoint of this relay.
 func (r *Relay) Dial(key string) func(context.Context) (tunnel.Conn, error) {
+	url := r.URL + "/v1/tunnel" // a restart keeps it
 	return func(ctx context.Context) (tunnel.Conn, error) {
-		return tunnel.DialWebSocket(ctx, http.DefaultClient, r.URL+"/v1/tunnel", key)
+		return tunnel.DialWebSocket(ctx, http.DefaultClient, url, key)
 	}
 }
 

@@ -140,7 +140,7 @@ func endpoint(ids ...byte) relay.Endpoint {
 		Idle:      72 * time.Hour,
 		Keep:      72 * time.Hour,
 		UsedAt:    start,
-		Policy:    relay.Policy{Respond: relay.Auto, Budget: 8 * time.Second, RetryFor: 24 * time.Hour, Timeout: 30 * time.Second},
+		Policy:    relay.Policy{Respond: relay.Auto, Budget: 8 * time.Second, RetryFor: 24 * time.Hour},
 	}
 	for _, b := range ids {
 		e.IDs = append(e.IDs, relay.PublicID{Hash: hash(b)})
