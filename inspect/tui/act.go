@@ -337,7 +337,7 @@ func (m *Model) quit() tea.Cmd {
 	if n > 0 && m.opts.Actions.Stop != nil && !m.head.ended {
 		m.over = &menu{title: count(n, "delivery is") + " under way.", choices: []choice{
 			{"w", "wait for it, then quit", (*Model).stop},
-			{"y", "quit now", func(*Model) tea.Cmd { return tea.Quit }},
+			{"y", "quit now", func(m *Model) tea.Cmd { m.hurried = true; return tea.Quit }},
 			{"n", "stay", func(*Model) tea.Cmd { return nil }},
 		}}
 		if n > 1 {
@@ -352,6 +352,7 @@ func (m *Model) quit() tea.Cmd {
 // stop drains and quits; the second time it quits now.
 func (m *Model) stop() tea.Cmd {
 	if m.stopping || m.opts.Actions.Stop == nil || m.head.ended {
+		m.hurried = m.stopping
 		return tea.Quit
 	}
 	m.stopping, m.over = true, nil
@@ -364,3 +365,7 @@ func (m *Model) stop() tea.Cmd {
 		return done{quit: true}
 	})
 }
+
+// Hurried tells, when Run has returned, that the person did not want to wait
+// for what was under way.
+func (m *Model) Hurried() bool { return m.hurried }

@@ -49,6 +49,7 @@ type Model struct {
 	toastEnd time.Time
 	log      []logged
 	stopping bool
+	hurried  bool
 	busy     int // actions under way
 
 	providers map[string]provider // by id; made when first asked for
