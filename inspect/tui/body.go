@@ -218,7 +218,7 @@ func textual(b []byte) bool {
 		}
 		i += n
 	}
-	return odd*20 <= len(b)
+	return odd*8 <= len(b)
 }
 
 // rawLines are the lines of b as they came; tabs are four spaces.

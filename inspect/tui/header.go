@@ -41,7 +41,11 @@ func (m *Model) header(w int) []line {
 			target = append(target, foreign(plain, h.ready.Target))
 		}
 		target = append(target, m.healthSpans()...)
-		out = append(out, spread(target, m.linkLine(w), w))
+		relay := m.linkLine(true)
+		if target.width()+relay.width() >= w {
+			relay = m.linkLine(false)
+		}
+		out = append(out, spread(target, relay, w))
 	}
 	out = append(out, append(line{{plain, " "}}, m.counters(w)...).cut(w))
 	if f := m.view(); f != nil {
@@ -97,18 +101,19 @@ func (m *Model) healthSpans() line {
 	return line{{bad, " down: "}, foreign(bad, h.Reason)}
 }
 
-// linkLine is the state of the relay and the time that is left.
-func (m *Model) linkLine(w int) line {
+// linkLine is the state of the relay and, where there is room, the time that
+// is left.
+func (m *Model) linkLine(room bool) line {
 	h := &m.head
 	var l line
 	label := "relay "
-	if h.ready.Local {
+	if h.ready.Local && room {
 		label = "local relay "
 	}
 	switch h.link.State {
 	case Up:
 		l = line{{dim, label}, {good, "ok"}}
-		if h.link.RTT > 0 {
+		if h.link.RTT > 0 && room {
 			l = append(l, span{dim, " " + rtt(h.link.RTT)})
 		}
 	case Lost:
@@ -116,7 +121,7 @@ func (m *Model) linkLine(w int) line {
 	default:
 		l = line{{dim, label}, {warn, "dialing"}}
 	}
-	if at := h.ready.ExpiresAt; !at.IsZero() && w >= 60 {
+	if at := h.ready.ExpiresAt; !at.IsZero() && (room || at.Sub(m.now) < time.Hour) {
 		remaining := at.Sub(m.now)
 		r := dim
 		if remaining < 10*time.Minute {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/hookrelay/hook/inspect"
+	"github.com/hookrelay/hook/inspect/safetext"
 )
 
 // column is one of the list. Its text is cut to its width.
@@ -148,6 +149,11 @@ func more(f *inspect.Flow) string {
 	}
 	if slices.Contains(f.Tags, inspect.Duplicate) {
 		add("dup")
+	}
+	for _, tag := range f.Tags {
+		if tag != inspect.Duplicate {
+			add(short(safetext.String(tag), 12))
+		}
 	}
 	if f.Note != "" {
 		add("note")
