@@ -120,6 +120,8 @@ func trustRelay(c *http.Client, path string) error {
 func (o *listenOptions) newSink(env *Env) inspect.Sink {
 	colour := env.colour(env.OutTTY && env.ErrTTY)
 	switch {
+	case o.screen != nil:
+		return o.screen
 	case o.json || o.output == "json":
 		return inspect.NewJSON(env.Out)
 	case o.output == "quiet" || o.printURL:
@@ -236,6 +238,9 @@ func (l *listener) run(ctx context.Context) error {
 	if l.o.exitOn > 0 {
 		l.timer = time.AfterFunc(l.o.exitOn, func() { cancel(errTooLong) })
 		defer l.timer.Stop()
+	}
+	if l.o.screen != nil {
+		defer l.o.screen.attach(within, l)()
 	}
 	child := l.startChild(within, cancel)
 	err := l.client.Run(within)

@@ -49,7 +49,7 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
-		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newDoctor(env), newVersion(env),
+		newInspect(env), newHistory(env), newReplay(env), newDiff(env), newDemo(env), newDoctor(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
 		newTrigger(env), newWait(env),
 	)
