@@ -51,6 +51,7 @@ func newRoot(env *Env) *cobra.Command {
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
 		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newDoctor(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
+		newTrigger(env),
 	)
 	root.AddCommand(newTopics()...)
 	return root

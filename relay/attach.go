@@ -135,6 +135,9 @@ func (h *hub) attach(ctx context.Context, conn tunnel.Conn, hello *tunnel.Hello,
 		ep, err = h.update(ctx, func(ep *Endpoint) error {
 			ep.Epoch++
 			ep.Instance = hello.Instance
+			if at, why, closed := ep.Closed(now); closed && why == Idled {
+				ep.ExpiresAt = at // a listener that comes for what is left does not open it again
+			}
 			ep.UsedAt = now
 			return nil
 		})

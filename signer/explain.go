@@ -370,16 +370,14 @@ func (e *explainer) provider() (Diagnosis, bool) {
 			}
 		}
 	}
-	for _, d := range Detect(e.req) {
-		if d.Provider == providerOf(e.scheme.ID, all) {
-			return Diagnosis{}, false
-		}
-		return Diagnosis{
-			Cause: CauseProvider, Scheme: d.Scheme,
-			Sentence: fmt.Sprintf("the headers look like those of %q, not of the scheme %q: choose that provider for this endpoint", d.Provider, e.scheme.ID),
-		}, true
+	likely := Detect(e.req)
+	if len(likely) == 0 || likely[0].Provider == providerOf(e.scheme.ID, all) {
+		return Diagnosis{}, false
 	}
-	return Diagnosis{}, false
+	return Diagnosis{
+		Cause: CauseProvider, Scheme: likely[0].Scheme,
+		Sentence: fmt.Sprintf("the headers look like those of %q, not of the scheme %q: choose that provider for this endpoint", likely[0].Provider, e.scheme.ID),
+	}, true
 }
 
 func providerOf(scheme string, all []Provider) string {

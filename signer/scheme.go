@@ -70,7 +70,7 @@ type KeyRule struct {
 type Signature struct {
 	From      string   `json:"from"`
 	More      []string `json:"more,omitempty"`      // further places; any may match
-	Format    string   `json:"format,omitempty"`    // "single" (default), "pairs" k=v, "list" v1,SIG, "positional" TS,SIG
+	Format    string   `json:"format,omitempty"`    // "single" (default), "pairs" k=v, "list" v1,SIG, "plain-list" SIG,SIG, "positional" TS,SIG
 	Separator string   `json:"separator,omitempty"` // between items; default "," for pairs, " " for list, "," for positional
 	Field     string   `json:"field,omitempty"`     // name of the item that holds the signature: "v1"
 	Prefix    string   `json:"prefix,omitempty"`    // "sha256="; must be there unless Optional

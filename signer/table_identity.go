@@ -189,6 +189,7 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk github.com/supabase/auth@bc32168e13fd",
 				Notes:     []string{"a retry gets a new webhook-id"},
 			}},
 		},

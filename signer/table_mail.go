@@ -171,6 +171,15 @@ func mailProviders() []Provider {
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"svix-signature": ""}},
 				Evidence:  "published, sdk svix@1.99.1",
+			}, {
+				ID: "svix-unbranded", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:type"},
+				Evidence:  "sdk svix@1.99.1",
 			}},
 		},
 	}

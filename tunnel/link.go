@@ -39,7 +39,8 @@ type link struct {
 	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
 
 	mu      sync.Mutex
-	out     []byte        // whole frames, in order
+	full    [][]byte      // whole frames, in order, in buffers of about maxBatch
+	out     []byte        // and the last of them
 	bulk    []*bulk       // bodies in pieces, in turn
 	answers int           // in out, and bulk ones whose last piece is not taken
 	inline  int           // of answers: those in out
@@ -141,6 +142,10 @@ func keepBuffer(b []byte) {
 
 // queue appends a frame to out. Guarded by mu.
 func (l *link) queue(f frame) {
+	if len(l.out) >= maxBatch { // another one is cheaper than a larger one
+		l.full = append(l.full, l.out)
+		l.out = nil
+	}
 	if l.out == nil {
 		l.out = *buffers.Get().(*[]byte)
 	}
@@ -159,7 +164,7 @@ func (l *link) send(f frame) {
 // sendFirst queues a frame before all others. Only before write.
 func (l *link) sendFirst(f frame) {
 	l.mu.Lock()
-	l.out = append(appendFrame(nil, f), l.out...)
+	l.full = append([][]byte{appendFrame(nil, f)}, l.full...)
 	l.mu.Unlock()
 	l.poke()
 }
@@ -219,8 +224,8 @@ func (l *link) write() error {
 		}
 		for {
 			runtime.Gosched() // others may be about to add to this message
-			batch, piece, closing := l.take()
-			if len(batch) == 0 && piece == nil {
+			full, batch, piece, closing := l.take()
+			if len(full) == 0 && len(batch) == 0 && piece == nil {
 				if closing == nil {
 					break
 				}
@@ -234,20 +239,22 @@ func (l *link) write() error {
 					piece.failed(err)
 				}
 			}
-			if err := l.flush(batch); err != nil {
-				l.fail(err)
-				return context.Cause(l.ctx)
+			for _, b := range append(full, batch) {
+				if err := l.flush(b); err != nil {
+					l.fail(err)
+					return context.Cause(l.ctx)
+				}
+				keepBuffer(b)
 			}
-			keepBuffer(batch)
 		}
 	}
 }
 
 // take empties the queue of frames and picks the body whose turn it is.
-func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
+func (l *link) take() (full [][]byte, batch []byte, piece *bulk, closing *CloseError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch, l.out = l.out, nil
+	full, batch, l.full, l.out = l.full, l.out, nil, nil
 	l.answers -= l.inline
 	l.inline = 0
 	if l.pong != nil {
@@ -256,6 +263,9 @@ func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
 	}
 	if len(l.bulk) > 0 {
 		piece = l.bulk[0]
+		if batch == nil {
+			batch = *buffers.Get().(*[]byte)
+		}
 		copy(l.bulk, l.bulk[1:])
 		l.bulk = l.bulk[:len(l.bulk)-1]
 		if piece.off+pieceSize < piece.size {
@@ -264,7 +274,7 @@ func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
 			l.answers--
 		}
 	}
-	return batch, piece, l.closing
+	return full, batch, piece, l.closing
 }
 
 func appendPiece(batch []byte, p *bulk) ([]byte, error) {
