@@ -23,12 +23,13 @@ import (
 
 // Env is everything that a command takes from the world around it.
 type Env struct {
-	In     io.Reader
-	Out    io.Writer // data
-	Err    io.Writer // talk
-	Dir    string    // working folder
-	Getenv func(string) string
-	HTTP   *http.Client // for relays; nil: one that obeys the proxy variables
+	In      io.Reader
+	Out     io.Writer // data
+	Err     io.Writer // talk
+	Dir     string    // working folder
+	Getenv  func(string) string
+	Environ []string     // what commands inherit that hook runs
+	HTTP    *http.Client // for relays; nil: one that obeys the proxy variables
 
 	Keychain Keychain // nil: that of the operating system
 
@@ -46,7 +47,7 @@ func Main() int {
 		dir = "."
 	}
 	env := Env{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Dir: dir, Getenv: os.Getenv,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Dir: dir, Getenv: os.Getenv, Environ: os.Environ(),
 		InTTY: terminal(os.Stdin), OutTTY: terminal(os.Stdout), ErrTTY: terminal(os.Stderr),
 	}
 	return Run(ctx, env, os.Args[1:])

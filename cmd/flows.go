@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 
 // flows turns what the stages and the tunnel tell into the one stream of
 // events that lines, NDJSON and the terminal inspector show, and records it.
-// It is a stage.Recorder.
+// It is a stage.Recorder and a stage.Noter.
 type flows struct {
 	sink     inspect.Sink
 	recorder *inspect.Recorder // nil: nothing is recorded
@@ -25,10 +26,11 @@ type flows struct {
 	telling sync.Mutex // held while the sink is told: events keep their order
 	counted inspect.Counters
 
-	mu   sync.Mutex // guards what follows
-	open map[tunnel.ID]*inspect.Flow
-	seen map[string]tunnel.ID // provider and its delivery id → ours, the latest of them
-	old  []string             // keys of seen, oldest first
+	mu     sync.Mutex // guards what follows
+	open   map[tunnel.ID]*inspect.Flow
+	routed map[tunnel.ID]string // targets of those that had a choice
+	seen   map[string]tunnel.ID // provider and its delivery id → ours, the latest of them
+	old    []string             // keys of seen, oldest first
 }
 
 // maxSeen bounds the provider ids that duplicates are looked for among.
@@ -37,7 +39,7 @@ const maxSeen = 4096
 func newFlows(sink inspect.Sink, recorder *inspect.Recorder, provider, target string) *flows {
 	return &flows{
 		sink: sink, recorder: recorder, provider: provider, target: target,
-		open: make(map[tunnel.ID]*inspect.Flow), seen: make(map[string]tunnel.ID),
+		open: make(map[tunnel.ID]*inspect.Flow), routed: make(map[tunnel.ID]string), seen: make(map[string]tunnel.ID),
 	}
 }
 
@@ -105,16 +107,51 @@ func (f *flows) verdict(d *tunnel.Delivery, j *stage.Judgement) {
 	})
 }
 
+// Note implements stage.Noter: what stages did that the answer does not show.
+func (f *flows) Note(d *tunnel.Delivery, n stage.Note) {
+	switch n.Kind {
+	case stage.Routed:
+		f.mu.Lock()
+		f.routed[d.ID] = n.Target
+		f.mu.Unlock()
+	case stage.Disturbed:
+		text := "chaos: " + n.Text
+		f.change(d.ID, func(flow *inspect.Flow) *inspect.Flow { return flow.Tagged(text) })
+		if n.Result != nil || n.Err != nil {
+			f.notice(fmt.Sprintf("%s: %s: %s", d.ID, text, noteOutcome(n)))
+		}
+	case stage.Copied:
+		f.notice(fmt.Sprintf("%s: copy to %s: %s", d.ID, n.Target, noteOutcome(n)))
+	case stage.Ran:
+		for text := range strings.Lines(n.Text) {
+			f.notice("exec: " + strings.TrimRight(text, "\r\n"))
+		}
+	}
+}
+
+// noteOutcome is how a copy ended.
+func noteOutcome(n stage.Note) string {
+	if n.Result == nil {
+		return tunnel.AsFailure(n.Err).Error()
+	}
+	return fmt.Sprintf("%d in %s", n.Result.Status, formatTook(n.Took))
+}
+
 // End implements stage.Recorder.
 func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration) {
 	f.mu.Lock()
 	flow := f.open[d.ID]
+	target, chosen := f.routed[d.ID]
 	delete(f.open, d.ID)
+	delete(f.routed, d.ID)
 	f.mu.Unlock()
 	if flow == nil {
 		return
 	}
-	flow = flow.Ended(f.target, r, err, took)
+	if !chosen {
+		target = f.target
+	}
+	flow = flow.Ended(target, r, err, took)
 	if f.recorder != nil {
 		f.recorder.End(flow)
 	}

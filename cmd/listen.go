@@ -39,18 +39,22 @@ type listenOptions struct {
 	noHistory bool
 	redact    []string
 	signing   verifyFlags
+	stages    stageOptions
+	child     []string // command to run once ready
 
-	output   string
-	json     bool
-	printURL bool
-	noRetry  bool
-	exitOn   time.Duration
+	transport string
+	output    string
+	json      bool
+	printURL  bool
+	noRetry   bool
+	exitOn    time.Duration
+	screen    *screen // nil: lines
 }
 
 func newListen(env *Env) *cobra.Command {
 	var o listenOptions
 	c := &cobra.Command{
-		Use:   "listen [PORT|URL]",
+		Use:   "listen [PORT|URL] [-- COMMAND…]",
 		Short: "Receive webhooks on a public URL and replay them to a local application",
 		Long: `Receive webhooks on a URL and replay them to a local application. The sender gets
 the application's own answer. What arrives while the application is down, or while
@@ -58,12 +62,22 @@ this listener is away, waits at the relay and is delivered later, in order.
 
 Without --relay, hook starts a relay of its own inside this process: its URL is
 reachable from this machine only. The endpoint belongs to the project folder: the
-same URL comes back next time.`,
+same URL comes back next time.
+
+Without a target, what comes is shown and answered 200. A command behind -- is
+run once the URL is there, with it in HOOK_URL, and both end together.`,
 		Example: `  hook listen 3000
+  hook listen 3000 -- npm run dev
   hook listen localhost:3000/webhooks --relay https://hooks.example
+  hook listen --route 'provider:stripe=3000/stripe' --route 'provider:github=4000'
+  hook listen 3000 --mock 'path:/health=200' --chaos duplicate=0.2,delay=2s
   hook listen 3000 --json | jq 'select(.type == "end")'`,
-		Args: args(0, 1),
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, given []string) error {
+			var err error
+			if given, o.child, err = splitChild(c, given); err != nil {
+				return err
+			}
 			if len(given) == 1 {
 				if o.forward != "" {
 					return usage("give the target once: hook listen "+given[0], "two targets: %q and %q", given[0], o.forward)
@@ -71,6 +85,11 @@ same URL comes back next time.`,
 				o.forward = given[0]
 			}
 			o.changed = c.Flags().Changed
+			if on, err := o.wantsScreen(env); err != nil {
+				return err
+			} else if on {
+				return listenOnScreen(c.Context(), env, &o)
+			}
 			return runListen(c.Context(), env, &o)
 		},
 	}
@@ -90,14 +109,16 @@ same URL comes back next time.`,
 	f.IntVar(&o.maxAttempts, "max-attempts", 0, "… and how often; 0 for no limit")
 	f.BoolVar(&o.ordered, "ordered", false, "one delivery at a time, in the order received; one that fails holds up the rest")
 	durationVar(f, &o.timeout, "timeout", tunnel.ForwardTimeout, "how long the application may take; 0 for no limit")
-	f.StringArrayVarP(&o.headers, "header", "H", nil, "\"Name: value\" to set on the way to the application; repeatable")
+	f.StringArrayVarP(&o.headers, "header", "H", nil, "\"Name: value\" to set on the way to the application, \"Name:\" to leave out; repeatable")
 	f.StringVar(&o.hostHeader, "host-header", "rewrite", "Host the application sees: rewrite (the target's), preserve (the public one) or a value")
 	f.StringVar(&o.path, "path", "", "prefix to put before the path of every webhook")
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "do not check the target's TLS certificate")
 	f.StringVar(&o.cacert, "cacert", "", "certificate authority of the target, PEM file, besides the system's")
 	f.BoolVar(&o.allowTarget, "allow-target", false, "permit link-local and cloud metadata addresses as target")
 	o.signing.flags(c)
-	choiceVar(c, &o.output, "output", "o", "plain", "plain, json or quiet", "plain", "json", "quiet")
+	o.stages.flags(f)
+	choiceVar(c, &o.transport, "transport", "", string(tunnel.Auto), "what carries the tunnel: a websocket, ordinary requests (poll), or whichever gets through (auto)", string(tunnel.Auto), string(tunnel.WebSocket), string(tunnel.Poll))
+	choiceVar(c, &o.output, "output", "o", "auto", "the inspector (tui), lines (plain), json or quiet; auto is the inspector in a terminal, else lines", "auto", "tui", "plain", "json", "quiet")
 	f.BoolVar(&o.json, "json", false, "same as --output json")
 	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")
 	f.BoolVar(&o.noHistory, "no-history", false, "record nothing on disk")

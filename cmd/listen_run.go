@@ -18,14 +18,16 @@ import (
 
 // runListen brings a listener up and keeps it until ctx ends.
 func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
-	if o.forward == "" {
-		return usage("hook listen 3000", "where to? Give the application's port or URL")
-	}
-	forwarder, target, err := o.forwarder()
+	line, err := o.line(env)
 	if err != nil {
 		return err
 	}
-	defer forwarder.Close()
+	defer func() { err = errors.Join(err, line.Close()) }()
+	if len(o.child) > 0 {
+		if _, err := stage.FindCommand(env.Dir, o.child[0]); err != nil {
+			return usage("give a program behind --: hook listen 3000 -- npm run dev", "%w", err)
+		}
+	}
 	k := &knownEndpoint{Name: o.endpoint, Folder: env.project(), Relay: embedded}
 	if !plainName(o.endpoint) {
 		return usage("use letters, digits, - and _", "endpoint name %q", o.endpoint)
@@ -53,17 +55,16 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 			return err
 		}
 	}
-	l := &listener{env: env, o: o, api: api, k: k}
-	var recorder *inspect.Recorder
+	l := &listener{env: env, o: o, api: api, k: k, line: line, welcomed: make(chan struct{})}
+	l.flows = newFlows(o.newSink(env), nil, o.signing.provider, line.name)
 	if !o.noHistory {
-		rec, err := record(env, o.redact, func(text string) { l.notice(text) })
+		rec, err := record(env, o.redact, l.notice)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, rec.Close()) }()
-		recorder = rec.Recorder
+		l.recorder = rec.Recorder
 	}
-	l.flows = newFlows(o.newSink(env), recorder, o.signing.provider, o.describe(target))
 	signatures, err := o.signing.newVerification(ctx, env, k.place(), l.verdict, l.notice)
 	if err != nil {
 		return err
@@ -72,45 +73,20 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
-	l.client = tunnel.NewClient(tunnel.ClientOptions{
-		Dial: func(ctx context.Context) (tunnel.Conn, error) {
-			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
+	dialer := &tunnel.Dialer{
+		Client: api.http, Relay: api.base, Key: k.OwnerKey, Transport: tunnel.Transport(o.transport),
+		FellBack: func(why error) {
+			l.notice("WebSockets do not get through (" + plainCause(why) + "): polling instead")
 		},
+	}
+	l.client = tunnel.NewClient(tunnel.ClientOptions{
+		Dial:     dialer.Dial,
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
-		Handler: stage.Chain(forwarder, append([]stage.Stage{stage.Record(l.flows)}, signatures.stages...)...),
-		Probe:   forwarder.Probe, Events: l.event, NoRetry: o.noRetry,
+		Handler: stage.Chain(line.last, stage.Record(l.flows), stage.Identify(o.signing.provider), signatures.verify, signatures.filter, line.filter,
+			signatures.handshake, signatures.block, line.mock, line.exec, line.chaos, line.route),
+		Probe: line.probe, Spared: line.spared, Events: l.event, NoRetry: o.noRetry,
 	})
 	return l.run(ctx)
-}
-
-// forwarder makes the end of the line: the target and how to speak to it.
-func (o *listenOptions) forwarder() (*tunnel.Forwarder, tunnel.Target, error) {
-	target, err := tunnel.ParseTarget(o.forward)
-	if err != nil {
-		return nil, target, usage("give a port, HOST:PORT[/PATH] or URL: hook listen 3000", "%w", err)
-	}
-	headers, err := headerLines(o.headers)
-	if err != nil {
-		return nil, target, err
-	}
-	opts := tunnel.ForwardOptions{
-		Target: target, AllowTarget: o.allowTarget, PathPrefix: o.path, HostHeader: o.hostHeader, SetHeader: headers,
-		Timeout: o.timeout, Insecure: o.insecure,
-	}
-	if o.cacert != "" {
-		pem, err := os.ReadFile(o.cacert)
-		if err != nil {
-			return nil, target, usage("", "certificate authority: %w", err)
-		}
-		if opts.RootCAs, err = tunnel.CACert(pem); err != nil {
-			return nil, target, usage("", "certificate authority %q: %w", o.cacert, err)
-		}
-	}
-	f, err := tunnel.NewForwarder(opts)
-	if err != nil {
-		return nil, target, usage("", "%w", err)
-	}
-	return f, target, nil
 }
 
 // trustRelay adds a certificate authority to those of the system for the link
@@ -144,6 +120,8 @@ func trustRelay(c *http.Client, path string) error {
 func (o *listenOptions) newSink(env *Env) inspect.Sink {
 	colour := env.colour(env.OutTTY && env.ErrTTY)
 	switch {
+	case o.screen != nil:
+		return o.screen
 	case o.json || o.output == "json":
 		return inspect.NewJSON(env.Out)
 	case o.output == "quiet" || o.printURL:
@@ -162,8 +140,11 @@ type listener struct {
 	k      *knownEndpoint
 	client *tunnel.Client
 	*flows
+	line *line
 
 	connected bool
+	url       string        // set before welcomed is closed
+	welcomed  chan struct{} // closed at the first welcome
 	giveUp    context.CancelCauseFunc
 	timer     *time.Timer
 }
@@ -258,7 +239,12 @@ func (l *listener) run(ctx context.Context) error {
 		l.timer = time.AfterFunc(l.o.exitOn, func() { cancel(errTooLong) })
 		defer l.timer.Stop()
 	}
+	if l.o.screen != nil {
+		defer l.o.screen.attach(within, l)()
+	}
+	child := l.startChild(within, cancel)
 	err := l.client.Run(within)
+	code := child.end()
 	l.summary()
 	if errors.Is(context.Cause(within), errTooLong) {
 		return fail(exitUnreachable, "", "relay %s was not reached for %s", l.api.base, l.o.exitOn)
@@ -266,7 +252,7 @@ func (l *listener) run(ctx context.Context) error {
 	if err != nil {
 		return tunnelFailure(err, l.api.base)
 	}
-	return nil
+	return code
 }
 
 // event is told by the tunnel, one event at a time.
@@ -281,11 +267,18 @@ func (l *listener) event(e tunnel.Event) {
 		if w.Backlog > 0 {
 			l.notice(fmt.Sprintf("%d arrived while you were away", w.Backlog))
 		}
+		if l.line.disturbs != "" && !l.connected {
+			l.notice("chaos, on purpose: " + l.line.disturbs)
+		}
 		if l.k.Relay == embedded && !l.connected {
 			l.notice("this URL is reachable from this machine only; for a public one run \"hook relay\" on a server and listen with --relay https://HOST")
 		}
 		if l.o.printURL && !l.connected {
 			fmt.Fprintln(l.env.Out, w.URL)
+		}
+		if !l.connected {
+			l.url = w.URL
+			close(l.welcomed)
 		}
 		l.connected = true
 		return

@@ -60,7 +60,8 @@ func (v *verifyFlags) row() (*signer.Provider, error) {
 
 // verification is what a listener does with signatures.
 type verification struct {
-	stages []stage.Stage // verify, filter, handshake, block
+	verify, filter, handshake, block stage.Stage
+
 	replay *stage.ReplayFile
 }
 
@@ -98,6 +99,9 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 	case !checks && v.dedupe == "drop":
 		return nil, usage("say whose: --verify stripe --secret REF", "--dedupe drop needs --verify: only what is verified is dropped")
 	}
+	if who == autoProvider && v.onInvalid == "block" {
+		note("warning: --verify auto believes the sender's headers about how it signs; to block, name the provider")
+	}
 	keys, err := env.secrets(ctx, v.secrets)
 	if err != nil {
 		return nil, err
@@ -134,7 +138,7 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 	if v.handshake == "auto" && (row != nil || checks) {
 		handshake = stage.Handshake(stage.HandshakeOptions{Provider: row, Keys: keys, Options: options, Report: handshakeNote(note)})
 	}
-	out.stages = []stage.Stage{verify, filter, handshake, block}
+	out.verify, out.filter, out.handshake, out.block = verify, filter, handshake, block
 	return out, nil
 }
 
@@ -204,7 +208,7 @@ var (
 // never wider than a request that could be a webhook.
 func relayHandshake(h *signer.Handshake) ([]relay.Handshake, bool) {
 	m := &h.Match
-	if h.Keyed != "" || len(m.Absent) > 0 || len(m.Form) > 0 || h.Show != "" || h.Secret != "" {
+	if h.Keyed != "" || len(m.Absent) > 0 || len(m.Form) > 0 || h.Secret != "" { // a secret is for the listener to see
 		return nil, false
 	}
 	r := relay.Handshake{Method: m.Method, Reply: relay.Reply{Status: h.Reply.Status}}

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/hookrelay/hook/inspect"
 	"github.com/hookrelay/hook/inspect/safetext"
+	"github.com/hookrelay/hook/signer"
 	"github.com/hookrelay/hook/tunnel"
 )
 
@@ -24,6 +26,9 @@ import (
 type replayOptions struct {
 	listenOptions // how to speak to the target
 	edit          bool
+	resign        bool
+	provider      string
+	secrets       []string
 	freshID       bool
 	times         int
 	concurrency   int
@@ -40,13 +45,16 @@ part in it. Each replay is recorded as a new flow.
 
 --times N --concurrency N sends each one that often and compares the answers: is the
 handler idempotent?`,
-		Example: "  hook replay @last --to localhost:3000\n  hook replay cassette.jsonl --to localhost:3000\n  hook replay dlv_0678 --to 3000 --times 5 --concurrency 5",
+		Example: "  hook replay @last --to localhost:3000\n  hook replay cassette.jsonl --to localhost:3000\n  hook replay @last --resign --secret env:STRIPE_SECRET --to 3000\n  hook replay dlv_0678 --to 3000 --times 5 --concurrency 5",
 		Args:    args(1, -1),
 		RunE:    func(c *cobra.Command, given []string) error { return runReplay(c.Context(), env, &o, given) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.forward, "to", "", "target: PORT, HOST:PORT[/PATH] or URL (default: where the flow went)")
 	f.BoolVar(&o.edit, "edit", false, "edit the body in $EDITOR first")
+	f.BoolVar(&o.resign, "resign", false, "sign it anew, as of now: a handler that refuses what is older than five minutes takes it")
+	f.StringVar(&o.provider, "provider", "", "whose signature, with --resign (default: as it was recognised)")
+	f.StringArrayVar(&o.secrets, "secret", nil, "secret to sign with: env:NAME, file:PATH, keychain:NAME, cmd:COMMAND, - or a name of 'hook secret' (default: the provider's name)")
 	f.BoolVar(&o.freshID, "fresh-id", false, "give it a new Hook-Delivery-Id")
 	f.IntVar(&o.times, "times", 1, "how often")
 	f.IntVar(&o.concurrency, "concurrency", 1, "… and how many at once")
@@ -173,9 +181,9 @@ func (r *replayer) replay(ctx context.Context, f *inspect.Flow) (code int, err e
 	slots := make(chan struct{}, r.o.concurrency)
 	var wg sync.WaitGroup
 	for i := range r.o.times {
-		again, err := r.again(f, body)
+		again, err := r.again(ctx, f, body)
 		if err != nil {
-			return 0, fail(exitFailed, "", "replaying %s: %w", f.ID(), err)
+			return 0, err
 		}
 		select {
 		case slots <- struct{}{}:
@@ -218,7 +226,7 @@ func (r *replayer) target(f *inspect.Flow) (*listenOptions, error) {
 }
 
 // again is the next replay of f, with a body that may have been edited.
-func (r *replayer) again(f *inspect.Flow, body []byte) (*inspect.Flow, error) {
+func (r *replayer) again(ctx context.Context, f *inspect.Flow, body []byte) (*inspect.Flow, error) {
 	if r.numbers == nil {
 		r.numbers = make(map[tunnel.ID]int)
 	}
@@ -230,7 +238,7 @@ func (r *replayer) again(f *inspect.Flow, body []byte) (*inspect.Flow, error) {
 	r.numbers[id]++
 	again, err := f.Again(n, time.Now())
 	if err != nil {
-		return nil, err
+		return nil, fail(exitFailed, "record without --redact, or send a body of your own with --edit", "replaying %s: %w", f.ID(), err)
 	}
 	again.Delivery.Body, again.BodySize = body, int64(len(body))
 	if !bytes.Equal(body, f.Delivery.Body) && r.o.edit {
@@ -241,6 +249,60 @@ func (r *replayer) again(f *inspect.Flow, body []byte) (*inspect.Flow, error) {
 	if r.o.freshID {
 		again.Delivery.ID = tunnel.NewID(time.Now())
 	}
+	if r.o.resign {
+		return r.signed(ctx, again)
+	}
+	return again, nil
+}
+
+// signed is f with a signature as of now. The URL that is signed is the public
+// one, as before.
+func (r *replayer) signed(ctx context.Context, f *inspect.Flow) (*inspect.Flow, error) {
+	provider := cmp.Or(r.o.provider, f.Provider)
+	if provider == "" {
+		return nil, usage("hook replay "+f.ID()+" --resign --provider stripe --secret REF", "whose signature? The provider was not recognised")
+	}
+	t, err := findTarget(provider, "")
+	if err != nil {
+		return nil, err
+	}
+	scheme := schemeFor(t.schemes, f.Delivery.Body)
+	for _, s := range t.schemes {
+		if s.ID == f.Verdict.Scheme {
+			scheme = s
+		}
+	}
+	refs := r.o.secrets
+	if len(refs) == 0 && keyKind(scheme) == "" {
+		stored, err := r.env.storedNames()
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(stored, t.id) {
+			return nil, usage("--secret env:NAME, or keep one: hook secret set "+t.id, "re-signing needs the secret of %s", t.id)
+		}
+		refs = []string{t.id}
+	}
+	keys, err := r.env.signingKeys(ctx, refs, scheme, "")
+	if err != nil {
+		return nil, err
+	}
+	req, err := f.Request()
+	if err != nil {
+		return nil, err
+	}
+	opts := signer.SignOptions{At: time.Now()}
+	if !r.o.freshID {
+		opts.ID = f.DeliveryID
+	}
+	signed, req, err := signRequest(scheme, req, keys, opts)
+	if err != nil {
+		return nil, err
+	}
+	req = signed.Apply(req)
+	again := f.Tagged("re-signed")
+	again.Delivery.Header, again.Delivery.Body = tunnel.FromHTTP(req.Header), req.Body
+	again.BodySize = int64(len(req.Body))
 	return again, nil
 }
 
@@ -248,7 +310,7 @@ func (r *replayer) again(f *inspect.Flow, body []byte) (*inspect.Flow, error) {
 func (r *replayer) send(ctx context.Context, o *listenOptions, f *inspect.Flow) (*inspect.Flow, error) {
 	own := *o
 	own.headers = append(slices.Clone(o.headers), "Hook-Replay: "+strconv.Itoa(f.Replay))
-	forwarder, target, err := own.forwarder()
+	forwarder, target, err := own.forwarder(own.forward)
 	if err != nil {
 		return f, err
 	}

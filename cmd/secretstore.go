@@ -31,9 +31,40 @@ const keychainService = "hook"
 // Manager of Windows, Secret Service of Linux desktops.
 type osKeychain struct{}
 
-func (osKeychain) Get(name string) (string, error) { return keyring.Get(keychainService, name) }
-func (osKeychain) Set(name, secret string) error   { return keyring.Set(keychainService, name, secret) }
-func (osKeychain) Delete(name string) error        { return keyring.Delete(keychainService, name) }
+func (osKeychain) Get(name string) (string, error) {
+	got := make(chan string, 1)
+	err := patiently(func() error {
+		value, err := keyring.Get(keychainService, name)
+		got <- value
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return <-got, nil
+}
+
+func (osKeychain) Set(name, secret string) error {
+	return patiently(func() error { return keyring.Set(keychainService, name, secret) })
+}
+
+func (osKeychain) Delete(name string) error {
+	return patiently(func() error { return keyring.Delete(keychainService, name) })
+}
+
+// patiently waits for a keychain that may ask its owner, but not for ever:
+// there may be nobody. What does not answer is left behind, as the library
+// cannot be told to stop.
+func patiently(fn func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(secretPatience):
+		return fmt.Errorf("it did not answer within %s", formatDuration(secretPatience))
+	}
+}
 
 func (e *Env) keychain() Keychain {
 	if e.Keychain != nil {

@@ -85,7 +85,7 @@ func runWait(ctx context.Context, env *Env, o *waitOptions) (err error) {
 			return tunnel.DialWebSocket(ctx, w.api.http, w.api.base+"/v1/tunnel", w.k.OwnerKey)
 		},
 		Endpoint: w.k.ID, Name: "hook/" + stamp().Version,
-		Handler: stage.Chain(w, append([]stage.Stage{stage.Record(w.flows)}, signatures.stages...)...), Events: w.tunnelEvent,
+		Handler: stage.Chain(w, stage.Record(w.flows), signatures.verify, signatures.filter, signatures.handshake, signatures.block), Events: w.tunnelEvent,
 	})
 	return w.wait(ctx, client)
 }

@@ -354,3 +354,24 @@ func FuzzRedaction(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkRedaction(b *testing.B) {
+	f := testFlow(1)
+	r := DefaultRedaction()
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Flow(f)
+	}
+}
+
+func BenchmarkIdentified(b *testing.B) {
+	for name, provider := range map[string]string{"named": "stripe", "guessed": ""} {
+		b.Run(name, func(b *testing.B) {
+			f := testFlow(1)
+			b.ReportAllocs()
+			for b.Loop() {
+				f.Identified(provider)
+			}
+		})
+	}
+}

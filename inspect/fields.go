@@ -90,7 +90,7 @@ func (a *Attempt) fields(name string) []string {
 		return word(strconv.FormatFloat(float64(a.Took)/float64(time.Millisecond), 'f', -1, 64))
 	case "failure":
 		if a.Failure != nil {
-			return word(a.Failure.Error())
+			return word(failureWord(a.Failure.Kind))
 		}
 	case "fate":
 		if a.Settled != nil {
@@ -105,7 +105,7 @@ func (a *Attempt) fields(name string) []string {
 	case "status":
 		return whole(int64(r.Status))
 	case "by":
-		return word(r.By.String())
+		return word(originWords()[r.By])
 	case "answer-size":
 		return whole(r.Size)
 	}

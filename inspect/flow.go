@@ -68,7 +68,7 @@ type Attempt struct {
 // Settled says how the relay ended an attempt, in words that stay.
 type Settled struct {
 	At      time.Time
-	Fate    string    // "answered", "dead" …: tunnel.Fate
+	Fate    string    // answered, sender-left, completed, retried, dead, forgotten, too-late
 	Status  int       // what the sender was answered
 	NextAt  time.Time // of the next attempt
 	Reason  string
@@ -202,7 +202,7 @@ func (f *Flow) Settled(s tunnel.Settlement, at time.Time) *Flow {
 // NewSettled is a settlement in words.
 func NewSettled(s tunnel.Settlement, at time.Time) *Settled {
 	return &Settled{
-		At: at, Fate: s.Fate.String(), Status: s.Status, NextAt: s.NextAt, Reason: s.Reason, Removed: slices.Clone(s.Removed),
+		At: at, Fate: fateWord(s.Fate), Status: s.Status, NextAt: s.NextAt, Reason: s.Reason, Removed: slices.Clone(s.Removed),
 	}
 }
 

@@ -46,9 +46,16 @@ func testResult() *tunnel.Result {
 	}
 }
 
+// identified is what Identified makes of a flow of Stripe.
+func identified(f *Flow) *Flow {
+	g := f.clone()
+	g.Provider, g.Event, g.DeliveryID = "stripe", "invoice.paid", "evt_1"
+	return g
+}
+
 // testFlow is a flow that went well.
 func testFlow(n int) *Flow {
-	f := NewFlow(testDelivery(n), noon.Add(time.Duration(n)*time.Second)).Identified("")
+	f := identified(NewFlow(testDelivery(n), noon.Add(time.Duration(n)*time.Second)))
 	f = f.Verified(signer.Verdict{Status: signer.Valid, Scheme: "stripe", KeyID: "current", Covers: []string{"timestamp", "body"}, SignedAt: noon}, nil)
 	f = f.Ended("http://localhost:3000", testResult(), nil, 23*time.Millisecond)
 	return f.Settled(tunnel.Settlement{ID: f.Delivery.ID, Attempt: 1, Fate: tunnel.Answered, Status: 200, Removed: []string{"Set-Cookie"}}, noon)
@@ -122,7 +129,7 @@ func TestFlowAnswersQueries(t *testing.T) {
 		{testFlow(1), `host:relay.* query:*token=* type:application/json fate:answered target:*:3000 method:post seq:1 attempt:1`, true},
 		{testFlow(1), `is:dead or is:error or is:replay or is:duplicate or is:marked or is:pending or is:unchecked`, false},
 		{testFlow(1), `"BEARER canary"`, true},
-		{failed, `is:dead is:error -is:answered is:unchecked failure:timed* -status:*`, true},
+		{failed, `is:dead is:error -is:answered is:unchecked failure:timed-out -status:*`, true},
 		{NewFlow(testDelivery(4), noon), `is:pending -ms:* -is:error`, true},
 		{testFlow(1).Tagged(Duplicate), `is:duplicate tag:dup*`, true},
 	} {
@@ -193,6 +200,26 @@ func TestEveryFieldOfTheLanguageIsAnswered(t *testing.T) {
 	}
 }
 
+// TestWordsCoverThoseOfTheTunnel fails when the protocol has a word that our
+// files have not.
+func TestWordsCoverThoseOfTheTunnel(t *testing.T) {
+	for k := tunnel.FailureKind(1); k.String() != tunnel.FailureKind(0).String(); k++ {
+		if failureOf(failureWord(k)) != k {
+			t.Errorf("failure %s has no word", k)
+		}
+	}
+	for o := tunnel.Origin(1); o.String() != tunnel.Origin(0).String(); o++ {
+		if originOf(originWords()[o]) != o {
+			t.Errorf("origin %s has no word", o)
+		}
+	}
+	for f := tunnel.Fate(1); f.String() != tunnel.Fate(0).String(); f++ {
+		if fateWord(f) == "unknown" {
+			t.Errorf("fate %s has no word", f)
+		}
+	}
+}
+
 func TestReplayOfARedactedFlowIsRefused(t *testing.T) {
 	f := RedactHeaders("Authorization").Flow(testFlow(1))
 	_, err := f.Again(1, noon)
@@ -250,4 +277,16 @@ func FuzzFlowExact(f *testing.F) {
 			t.Errorf("%s", diff)
 		}
 	})
+}
+
+func TestIdentified(t *testing.T) {
+	f := NewFlow(testDelivery(1), noon) // has an Authorization too, which is a weaker hint
+	for _, provider := range []string{"", "stripe"} {
+		if g := f.Identified(provider); g.Provider != "stripe" || g.Event != "invoice.paid" || g.DeliveryID != "evt_1" || f.Provider != "" {
+			t.Errorf("%q: %q %q %q", provider, g.Provider, g.Event, g.DeliveryID)
+		}
+	}
+	if g := f.Identified("ours"); g.Provider != "ours" || g.Event != "" {
+		t.Errorf("a provider of the user's own: %q %q", g.Provider, g.Event)
+	}
 }

@@ -562,3 +562,24 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkSelect(b *testing.B) {
+	flows := make([]*Flow, 10_000)
+	for i := range flows {
+		flows[i] = testFlow(i)
+		flows[i].Delivery.Body = bytes.Repeat([]byte(`{"a":"lorem ipsum dolor"}`), 80) // 2 KiB
+	}
+	for _, text := range []string{"status:>=500", "provider:stripe event:invoice.*", "json:data.amount>1000", `body:"no such text"`, "nowhere"} {
+		q, err := query.Parse(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(text, func(b *testing.B) {
+			for b.Loop() {
+				for _, f := range flows {
+					q.MatchAt(f, noon)
+				}
+			}
+		})
+	}
+}

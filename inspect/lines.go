@@ -1,14 +1,11 @@
 package inspect
 
 import (
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/fatih/color"
 
 	"github.com/hookrelay/hook/inspect/safetext"
 )
@@ -67,15 +64,15 @@ func (l *Lines) text(e Event) string {
 	case SettledEvent:
 		return l.settled(e)
 	case Lost:
-		return l.say(e.At, l.paint.bad("lost the relay"), safetext.Error(e.Err), "trying again in "+round(e.Retry))
+		return l.say(e.At, l.paint.bad("lost the relay"), sentence(safetext.Error(e.Err)), "trying again in "+round(e.Retry))
 	case Paused:
-		return l.say(e.At, l.paint.warn("paused"), safetext.Line(e.Reason))
+		return l.say(e.At, l.paint.warn("paused"), sentence(e.Reason))
 	case Resumed:
-		return l.quiet(l.say(e.At, l.paint.good("resumed")))
+		return l.say(e.At, l.paint.good("resumed"))
 	case Notice:
-		return l.say(e.At, l.paint.warn("notice"), safetext.Line(e.Text))
+		return l.say(e.At, l.paint.warn("notice"), sentence(e.Text))
 	case Gap:
-		return l.say(e.At, l.paint.bad(plural(e.Count, "delivery", "deliveries")+" will not come"), safetext.Line(e.Reason))
+		return l.say(e.At, l.paint.bad(plural(e.Count, "delivery", "deliveries")+" will not come"), sentence(e.Reason))
 	case Summary:
 		return l.quiet(l.summary(e))
 	}
@@ -109,9 +106,9 @@ func (l *Lines) clock(at time.Time) string {
 }
 
 func (l *Lines) ready(e Ready) string {
-	s := l.clock(e.At) + " " + l.paint.good("ready") + " " + l.paint.bold(safetext.String(e.URL))
+	s := l.clock(e.At) + " " + l.paint.good("ready") + " " + l.paint.bold(safetext.Limit(e.URL, 4*maxShown))
 	if e.Target != "" {
-		s += " → " + safetext.String(e.Target)
+		s += " → " + safetext.Limit(e.Target, 2*maxShown)
 	}
 	if e.Backlog > 0 {
 		s += ", " + strconv.Itoa(e.Backlog) + " waiting"
@@ -124,6 +121,12 @@ func (l *Lines) ready(e Ready) string {
 
 // maxShown bounds a foreign word on a line.
 const maxShown = 120
+
+// sentence is a foreign sentence on one line.
+func sentence(s string) string {
+	const most = 4 * maxShown
+	return safetext.Limit(safetext.Line(s[:min(len(s), 4*most)]), most) // a character has at most four bytes
+}
 
 // Flow is the line of a flow, as of its last attempt.
 func (l *Lines) Flow(f *Flow) string {
@@ -180,10 +183,10 @@ func (l *Lines) badges(f *Flow, a *Attempt) []string {
 		words = append(words, l.paint.warn("redacted"))
 	}
 	if a != nil && a.Failure != nil {
-		words = append(words, l.paint.bad(safetext.Limit(safetext.Error(a.Failure), 2*maxShown)))
+		words = append(words, l.paint.bad(sentence(a.Failure.Error())))
 	}
 	if f.Verdict.Diagnosis != "" && f.Verdict.State != "valid" {
-		words = append(words, "("+safetext.Limit(safetext.Line(f.Verdict.Diagnosis), 2*maxShown)+")")
+		words = append(words, "("+sentence(f.Verdict.Diagnosis)+")")
 	}
 	return words
 }
@@ -214,16 +217,16 @@ func (l *Lines) settled(e SettledEvent) string {
 	switch s.Fate {
 	case "answered", "completed":
 		return ""
-	case "will be retried":
+	case "retried":
 		next := ""
 		if !s.NextAt.IsZero() {
 			next = "next try in " + round(s.NextAt.Sub(e.At))
 		}
-		return l.quiet(l.say(e.At, id+" "+l.paint.warn(s.Fate), safetext.Line(s.Reason), next))
+		return l.quiet(l.say(e.At, id+" "+l.paint.warn("will be retried"), sentence(s.Reason), next))
 	case string(Dead):
-		return l.say(e.At, id+" "+l.paint.bad("dead letter"), safetext.Line(s.Reason))
+		return l.say(e.At, id+" "+l.paint.bad("dead letter"), sentence(s.Reason))
 	}
-	return l.quiet(l.say(e.At, id+" "+l.paint.warn(safetext.Limit(s.Fate, 40)), safetext.Line(s.Reason)))
+	return l.quiet(l.say(e.At, id+" "+l.paint.warn(safetext.Limit(s.Fate, 40)), sentence(s.Reason)))
 }
 
 func (l *Lines) summary(e Summary) string {
@@ -231,13 +234,14 @@ func (l *Lines) summary(e Summary) string {
 	words := []string{plural(c.Attempts, "attempt", "attempts")}
 	var parts []string
 	for _, n := range []struct {
-		count int
-		word  string
+		count     int
+		one, many string
 	}{
-		{c.OK, "ok"}, {c.Errors, "errors"}, {c.NoAnswer, "no answer"}, {c.Unreachable, "unreachable"}, {c.Skipped, "skipped"}, {c.Open, "open"},
+		{c.OK, "ok", "ok"}, {c.Errors, "error", "errors"}, {c.NoAnswer, "no answer", "no answer"}, {c.Unreachable, "unreachable", "unreachable"},
+		{c.Skipped, "skipped", "skipped"}, {c.Open, "open", "open"},
 	} {
 		if n.count > 0 {
-			parts = append(parts, strconv.Itoa(n.count)+" "+n.word)
+			parts = append(parts, plural(n.count, n.one, n.many))
 		}
 	}
 	if len(parts) > 0 {
@@ -245,88 +249,15 @@ func (l *Lines) summary(e Summary) string {
 	}
 	s := l.clock(e.At) + " " + strings.Join(words, " = ")
 	for _, n := range []struct {
-		count int
-		word  string
+		count     int
+		one, many string
 	}{
-		{c.Retries, "retries"}, {c.Replays, "replays"}, {c.Duplicates, "duplicates"}, {c.Invalid, "bad signatures"}, {c.Dead, "dead"}, {c.Gaps, "never came"},
+		{c.Retries, "retry", "retries"}, {c.Replays, "replay", "replays"}, {c.Duplicates, "duplicate", "duplicates"},
+		{c.Invalid, "bad signature", "bad signatures"}, {c.Dead, "dead letter", "dead letters"}, {c.Gaps, "never came", "never came"},
 	} {
 		if n.count > 0 {
-			s += fmt.Sprintf("; %d %s", n.count, n.word)
+			s += "; " + plural(n.count, n.one, n.many)
 		}
 	}
 	return s
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
-
-// bytesText is a size in at most five characters: 999, 1.2k, 24M.
-func bytesText(n int64) string {
-	const units = "kMGTPE"
-	if n < 1000 {
-		return strconv.FormatInt(n, 10)
-	}
-	v := float64(n)
-	i := -1
-	for v >= 999.5 && i < len(units)-1 {
-		v /= 1024
-		i++
-	}
-	if v < 9.95 {
-		return strconv.FormatFloat(v, 'f', 1, 64) + units[i:i+1]
-	}
-	return strconv.FormatFloat(v, 'f', 0, 64) + units[i:i+1]
-}
-
-// round is a duration as people read it: 350µs, 23ms, 1.5s, 2m10s, 3h.
-func round(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0s"
-	case d < time.Millisecond:
-		return d.Round(time.Microsecond).String()
-	case d < time.Second:
-		return d.Round(time.Millisecond).String()
-	case d < 10*time.Second:
-		return d.Round(100 * time.Millisecond).String()
-	case d < time.Hour:
-		return d.Round(time.Second).String()
-	case d < 48*time.Hour:
-		return strings.TrimSuffix(strings.TrimSuffix(d.Round(time.Minute).String(), "0s"), "0m")
-	}
-	return strconv.Itoa(int(d.Hours()/24)) + "d"
-}
-
-// palette is the colours of lines, or none.
-type palette struct{ good, warn, bad, faint, bold func(...any) string }
-
-// newPalette asks no global of the colour library: the caller has decided.
-func newPalette(colour bool) palette {
-	paint := func(attributes ...color.Attribute) func(...any) string {
-		c := color.New(attributes...)
-		if colour {
-			c.EnableColor()
-		} else {
-			c.DisableColor()
-		}
-		return c.SprintFunc()
-	}
-	return palette{
-		good: paint(color.FgGreen), warn: paint(color.FgYellow), bad: paint(color.FgRed), faint: paint(color.Faint), bold: paint(color.Bold),
-	}
-}
-
-func (p *palette) status(n int) string {
-	s := strconv.Itoa(n)
-	switch {
-	case n < 300:
-		return p.good(s)
-	case n < 500:
-		return p.warn(s)
-	}
-	return p.bad(s)
 }

@@ -95,9 +95,9 @@ func (h *History) Prune() (Pruned, error) {
 // errHeld: a process writes to the segment.
 var errHeld = errors.New("in use")
 
-// deleteSegment deletes a segment that nobody writes to, or any.
-func (h *History) deleteSegment(name string, now time.Time, any bool) error {
-	if !any {
+// deleteSegment deletes a segment; with force also one that is written to.
+func (h *History) deleteSegment(name string, now time.Time, force bool) error {
+	if !force {
 		f, err := openRegular(h.root, name)
 		if err != nil {
 			return err

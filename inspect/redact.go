@@ -22,14 +22,16 @@ type Redaction struct {
 	Cards bool
 	// UserInfo takes out name and password before the host of a URL.
 	UserInfo bool
-	// Provider takes out what the flow's provider is known to send in clear.
-	Provider bool
+	// Providers are further places by the provider of a flow: "header:X-Token",
+	// "json:passcode", "form:token", "query:code".
+	Providers map[string][]string
 }
 
 // Hidden stands where something was taken out.
 const Hidden = "[redacted]"
 
-// DefaultRedaction is what is taken out unless a user says otherwise. What
+// DefaultRedaction is made once and used often: it reads the table of
+// providers. It is what is taken out unless a user says otherwise. What
 // signs a webhook is no secret and stays: it can be verified by nobody else.
 func DefaultRedaction() Redaction {
 	return Redaction{
@@ -43,10 +45,10 @@ func DefaultRedaction() Redaction {
 			"access_token", "refresh_token", "id_token", "auth_token", "bot_token", "api_token", "session_token", "authorization",
 			"api_key", "private_key", "secret_key", "access_key", "card_number", "cvc", "cvv",
 		},
-		Query:    []string{"key", "auth", "pass", "pwd", "jwt", "sig"},
-		Cards:    true,
-		UserInfo: true,
-		Provider: true,
+		Query:     []string{"key", "auth", "pass", "pwd", "jwt", "sig"},
+		Cards:     true,
+		UserInfo:  true,
+		Providers: secretPlaces(),
 	}
 }
 
@@ -54,7 +56,7 @@ func DefaultRedaction() Redaction {
 func RedactHeaders(names ...string) Redaction { return Redaction{Headers: names} }
 
 func (r *Redaction) empty() bool {
-	return len(r.Headers) == 0 && len(r.Fields) == 0 && len(r.Query) == 0 && !r.Cards && !r.UserInfo && !r.Provider
+	return len(r.Headers) == 0 && len(r.Fields) == 0 && len(r.Query) == 0 && !r.Cards && !r.UserInfo && len(r.Providers) == 0
 }
 
 // Flow is f without what is secret, marked as such: Flow.Exact names what is
@@ -64,10 +66,8 @@ func (r Redaction) Flow(f *Flow) *Flow {
 	if r.empty() {
 		return f
 	}
-	if r.Provider {
-		r = r.with(secrets(f.Provider))
-	}
-	c := cut{Redaction: r, f: f.clone()}
+	r = r.with(r.Providers[f.Provider])
+	c := cut{Redaction: r, f: f.clone(), fields: plainSet(r.Fields), params: plainSet(r.Fields, r.Query)}
 	d := &c.f.Delivery
 	d.Target = c.query(d.Target)
 	d.URL = c.url(d.URL)
@@ -102,8 +102,7 @@ func (r Redaction) Flow(f *Flow) *Flow {
 	return c.f
 }
 
-// with is r with more places: "header:NAME", "json:a.b", "form:NAME",
-// "query:NAME".
+// with is r with more places.
 func (r Redaction) with(places []string) Redaction {
 	for _, place := range places {
 		kind, name, _ := strings.Cut(place, ":")
@@ -125,6 +124,8 @@ type cut struct {
 	Redaction
 	f      *Flow
 	prefix string
+	fields map[string]bool // by their plain names
+	params map[string]bool
 }
 
 func (c *cut) took(what string) {
@@ -155,21 +156,21 @@ func (c *cut) hidesHeader(name string) bool {
 
 // plain is a name as names are compared: without case, "-" and "_".
 func plain(name string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), "-", ""), "_", "")
 }
 
-func (c *cut) hides(name string, lists ...[]string) bool {
-	if len(name) > 64 {
-		return false
+func plainSet(lists ...[]string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range slices.Concat(lists...) {
+		set[plain(name)] = true
 	}
-	name = plain(name)
-	for _, list := range lists {
-		if slices.ContainsFunc(list, func(s string) bool { return plain(s) == name }) {
-			return true
-		}
-	}
-	return false
+	return set
 }
+
+// maxName is more than the longest name of a secret has.
+const maxName = 64
+
+func hides(set map[string]bool, name string) bool { return len(name) <= maxName && set[plain(name)] }
 
 // query is a raw target or URL with the secret parameters of its query hidden.
 // All other bytes stay as they are.
@@ -178,14 +179,14 @@ func (c *cut) query(raw string) string {
 	if !ok {
 		return raw
 	}
-	if out, changed := c.params(query, "url ", c.Fields, c.Query); changed {
+	if out, changed := c.form(query, "url ", c.params); changed {
 		return before + "?" + out
 	}
 	return raw
 }
 
-// params hides values of a=b&c=d.
-func (c *cut) params(raw, kind string, lists ...[]string) (string, bool) {
+// form hides values of a=b&c=d.
+func (c *cut) form(raw, kind string, secret map[string]bool) (string, bool) {
 	parts := strings.Split(raw, "&")
 	changed := false
 	for i, part := range parts {
@@ -197,7 +198,7 @@ func (c *cut) params(raw, kind string, lists ...[]string) (string, bool) {
 		if value == "" || value == url.QueryEscape(Hidden) {
 			continue
 		}
-		if c.hides(key, lists...) {
+		if hides(secret, key) {
 			parts[i], changed = name+"="+url.QueryEscape(Hidden), true
 			c.took(kind + key)
 			continue
@@ -234,7 +235,7 @@ func (c *cut) body(b []byte, contentType string) []byte {
 		return b
 	}
 	if mediaType(contentType) == "application/x-www-form-urlencoded" {
-		if out, changed := c.params(string(b), "form ", c.Fields); changed {
+		if out, changed := c.form(string(b), "form ", c.fields); changed {
 			return []byte(out)
 		}
 		return b

@@ -25,7 +25,7 @@ func (c *cut) text(b []byte) []byte {
 			switch after := skipBlank(b, end); {
 			case after < len(b) && b[after] == ':': // a name
 				secret = ""
-				if name := unquoted(s); c.hides(name, c.Fields) {
+				if name := unquoted(s); hides(c.fields, name) {
 					secret = name
 				}
 				out = append(append(out, s...), b[end:after+1]...)

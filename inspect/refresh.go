@@ -126,7 +126,9 @@ func (h *History) read(name string, p *position, out []found) []found {
 		return out
 	}
 	defer f.Close()
-	p.size = info.Size()
+	if p.size = info.Size(); p.size < p.offset {
+		p.offset = 0 // a write was taken back: to read a record twice does no harm
+	}
 	buf := make([]byte, 0, min(p.size-p.offset, readPiece)+1)
 	skipping := false // within a line that is too long
 	for {

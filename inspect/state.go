@@ -41,7 +41,7 @@ func (f *Flow) State() State {
 }
 
 func (a *Attempt) fate(list ...tunnel.Fate) bool {
-	return a.Settled != nil && slices.ContainsFunc(list, func(f tunnel.Fate) bool { return f.String() == a.Settled.Fate })
+	return a.Settled != nil && slices.ContainsFunc(list, func(f tunnel.Fate) bool { return fateWord(f) == a.Settled.Fate })
 }
 
 // Status is the status of the last attempt's result, 0 when there is none.
@@ -61,7 +61,7 @@ func (f *Flow) states() []string {
 		}
 	}
 	add(cmp.Or(f.Verdict.State, "unchecked"), true)
-	add("queued", f.Delivery.Seq > 0)
+	add("queued", f.Delivery.Seq > 0 && f.Replay == 0)
 	add("replay", f.Replay > 0)
 	add("duplicate", slices.Contains(f.Tags, Duplicate))
 	add("marked", f.Marked)

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -39,8 +40,7 @@ func (f *Flow) Verified(v signer.Verdict, why *signer.Diagnosis) *Flow {
 const maxIdentified = 256 << 10
 
 // Identified is f with the provider, event and provider's id that its headers
-// and body name. A provider that the user named stands; its event is found
-// by its own rules.
+// and body name. A provider that the user named stands; "" asks for a guess.
 func (f *Flow) Identified(provider string) *Flow {
 	req, err := f.request()
 	if err != nil {
@@ -51,33 +51,24 @@ func (f *Flow) Identified(provider string) *Flow {
 	}
 	g := f.clone()
 	g.Provider = provider
+	if p, ok := signer.FindProvider(provider); ok {
+		for n := range p.Schemes {
+			g.Event = cmp.Or(g.Event, signer.Event(&p.Schemes[n], req))
+			g.DeliveryID = cmp.Or(g.DeliveryID, signer.DeliveryID(&p.Schemes[n], req))
+		}
+	}
+	if provider != "" {
+		return g
+	}
 	// A row that finds an event or an id in the message knows more of it than
 	// one that only knows the kind of its Authorization.
-	var best *signer.Detection
-	all := signer.Detect(req)
-	for i := range all {
-		d := &all[i]
-		if provider != "" && d.Provider != provider {
-			continue
-		}
-		if best == nil || best.Event+best.Delivery == "" && d.Event+d.Delivery != "" {
+	var best signer.Detection
+	for _, d := range signer.Detect(req) {
+		if best.Provider == "" || best.Event+best.Delivery == "" && d.Event+d.Delivery != "" {
 			best = d
 		}
 	}
-	if best != nil {
-		g.Provider, g.Event, g.DeliveryID = best.Provider, best.Event, best.Delivery
-		return g
-	}
-	if p, ok := signer.FindProvider(provider); ok {
-		for i := range p.Schemes {
-			if g.Event == "" {
-				g.Event = signer.Event(&p.Schemes[i], req)
-			}
-			if g.DeliveryID == "" {
-				g.DeliveryID = signer.DeliveryID(&p.Schemes[i], req)
-			}
-		}
-	}
+	g.Provider, g.Event, g.DeliveryID = best.Provider, best.Event, best.Delivery
 	return g
 }
 
@@ -98,11 +89,14 @@ func (f *Flow) request() (*signer.Request, error) {
 	return &signer.Request{Method: f.Delivery.Method, URL: f.Delivery.URL, Header: f.Delivery.Header.HTTP(), Body: body}, nil
 }
 
-// secrets are the places of a provider's messages that hold a secret in clear:
+// secretPlaces are, by provider, where its messages hold a secret in clear:
 // "header:X-Token", "json:passcode".
-func secrets(provider string) []string {
-	if p, ok := signer.FindProvider(provider); ok {
-		return p.Redact
+func secretPlaces() map[string][]string {
+	places := map[string][]string{}
+	for _, p := range signer.Providers() {
+		if len(p.Redact) > 0 {
+			places[p.ID] = p.Redact
+		}
 	}
-	return nil
+	return places
 }

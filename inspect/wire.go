@@ -243,11 +243,8 @@ func newWireAttempt(a *Attempt) wireAttempt {
 	w := wireAttempt{Number: a.Number, StartedAt: stamp(a.StartedAt), Target: readable(a.Target), TookNs: int64(a.Took)}
 	if r := a.Result; r != nil {
 		w.Result = &wireResult{
-			Status: r.Status, Header: newWireHeader(r.Header), Size: r.Size, Verdict: r.Verdict,
+			Status: r.Status, By: originWords()[r.By], Header: newWireHeader(r.Header), Size: r.Size, Verdict: r.Verdict,
 			ConnectedNs: int64(r.Timing.Connected), FirstByteNs: int64(r.Timing.FirstByte), DoneNs: int64(r.Timing.Done),
-		}
-		if r.By != 0 {
-			w.Result.By = r.By.String()
 		}
 		if w.Result.File = a.answerHash; a.answerHash == "" {
 			w.Result.wireBody = newWireBody(r.Body)
@@ -255,7 +252,7 @@ func newWireAttempt(a *Attempt) wireAttempt {
 	}
 	if x := a.Failure; x != nil {
 		var e exactStrings
-		w.Failure = &wireFailure{Kind: x.Kind.String(), Detail: e.put("detail", x.Detail)}
+		w.Failure = &wireFailure{Kind: failureWord(x.Kind), Detail: e.put("detail", x.Detail)}
 		w.Failure.Exact = e
 	}
 	if s := a.Settled; s != nil {
@@ -298,25 +295,6 @@ func (w *wireAttempt) attempt() (Attempt, error) {
 		a.Failure = &tunnel.Failure{Kind: failureOf(x.Kind), Detail: exactStrings(x.Exact).get("detail", x.Detail)}
 	}
 	return a, nil
-}
-
-// originOf is the origin of that name; 0 for one that is not known here.
-func originOf(name string) tunnel.Origin {
-	for o := tunnel.ByApplication; o.String() != tunnel.Origin(0).String(); o++ {
-		if o.String() == name {
-			return o
-		}
-	}
-	return 0
-}
-
-func failureOf(name string) tunnel.FailureKind {
-	for k := tunnel.Refused; k.String() != tunnel.FailureKind(0).String(); k++ {
-		if k.String() == name {
-			return k
-		}
-	}
-	return tunnel.Internal
 }
 
 func (w *wireFlow) flow() (*Flow, error) {

@@ -22,6 +22,7 @@ func ownerCall(t testing.TB, r *relaytest.Relay, ep relay.EndpointView, method, 
 
 // Only the owner key attaches, to its own endpoint.
 func TestWhoMayAttach(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep, other := r.Create(t, relay.EndpointRequest{}), r.Create(t, relay.EndpointRequest{})
 	var rotated relay.EndpointView
@@ -72,24 +73,41 @@ func view(t testing.TB, r *relaytest.Relay, ep relay.EndpointView) (v relay.Endp
 
 // Of many that start at once, one is left.
 func TestRacingListenersLeaveOne(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	const n = 20
-	ends := make(chan error, n)
+	type end struct {
+		who int
+		err error
+	}
+	ends := make(chan end, n)
+	ready := make([]chan bool, n) // of those that run
 	ctx, cancel := context.WithCancel(context.Background())
 	var ran sync.Map
 	for i := range n {
-		c := tunnel.NewClient(tunnel.ClientOptions{Dial: r.Dial(ep.OwnerKey), Endpoint: ep.ID, Handler: tunnel.HandlerFunc(func(context.Context, *tunnel.Delivery) (*tunnel.Result, error) {
+		ready[i] = make(chan bool, 1)
+		c := tunnel.NewClient(tunnel.ClientOptions{Events: func(e tunnel.Event) {
+			if _, ok := e.(tunnel.Connected); ok {
+				ready[i] <- true
+			}
+		}, Dial: r.Dial(ep.OwnerKey), Endpoint: ep.ID, Handler: tunnel.HandlerFunc(func(context.Context, *tunnel.Delivery) (*tunnel.Result, error) {
 			ran.Store(i, true)
 			return &tunnel.Result{Status: 200}, nil
 		})})
-		go func() { ends <- c.Run(ctx) }()
+		go func() { ends <- end{i, c.Run(ctx)} }()
 	}
 	for range n - 1 {
-		err := <-ends
+		e := <-ends
 		var ce *tunnel.CloseError
-		if !errors.As(err, &ce) || ce.Code != tunnel.CloseTakenOver {
-			t.Errorf("one ended with %v", err)
+		if !errors.As(e.err, &ce) || ce.Code != tunnel.CloseTakenOver {
+			t.Errorf("one ended with %v", e.err)
+		}
+		ready[e.who] = nil
+	}
+	for _, ch := range ready {
+		if ch != nil {
+			<-ch
 		}
 	}
 	for range 5 {
@@ -103,14 +121,15 @@ func TestRacingListenersLeaveOne(t *testing.T) {
 		t.Errorf("%d listeners were given webhooks", holders)
 	}
 	cancel()
-	if err := <-ends; err != nil {
-		t.Errorf("the last ended with %v", err)
+	if e := <-ends; e.err != nil {
+		t.Errorf("the last ended with %v", e.err)
 	}
 }
 
 // A redial is taken only from the instance that holds the endpoint, under its
 // epoch.
 func TestRedialsDoNotWinBack(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	first := knock(t, r, ep.OwnerKey)

@@ -36,6 +36,7 @@ func via(r *relaytest.Relay, ep relay.EndpointView) relay.EndpointView {
 }
 
 func TestTwoRelaysAreOne(t *testing.T) {
+	t.Parallel()
 	a, b := startTwo(t)
 	ep := a.Create(t, relay.EndpointRequest{})
 	post(t, ep.URL+"/queued/on/a", nil)

@@ -91,10 +91,10 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 		return refuse(problemGone(""))
 	}
 	if w.Use = w.Use && ep.MaxUses > 0; !w.Use {
-		return h.deliver(ctx, &ep, w)
+		return unstored(&ep, h.deliver(ctx, &ep, w))
 	}
 	if ep.Policy.Respond != Queue { // which takes the use as it stores
-		left, err := h.s.store.Use(ctx, h.id, 1, w.Delivery.ReceivedAt)
+		_, err := h.s.store.Use(ctx, h.id, 1, w.Delivery.ReceivedAt)
 		if errors.Is(err, ErrUsedUp) {
 			return refuse(problemGone(UsedUp))
 		}
@@ -102,15 +102,15 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 			h.s.log.Error("use not counted", "endpoint", h.label(), "err", err)
 			return refuse(problemStorage(retrySoon))
 		}
-		h.counted(left)
+		h.counted()
 		w.Use = false
 	}
-	ans := h.deliver(ctx, &ep, w)
+	ans := unstored(&ep, h.deliver(ctx, &ep, w))
 	if ans.Refusal == nil {
 		h.intakeClosed() // if that was the last one
 	} else if !w.Use {
-		if left, err := h.s.store.Use(context.WithoutCancel(ctx), h.id, -1, w.Delivery.ReceivedAt); err == nil {
-			h.counted(left)
+		if _, err := h.s.store.Use(context.WithoutCancel(ctx), h.id, -1, w.Delivery.ReceivedAt); err == nil {
+			h.counted()
 		}
 	}
 	return ans
@@ -358,9 +358,7 @@ func (h *hub) accept(ctx context.Context, ep *Endpoint, w Webhook, a *attempt) A
 	}
 	h.s.bus.Changed(h.id, QueueChanged)
 	if w.Use {
-		h.mu.Lock()
-		h.stale = true // the store has counted
-		h.mu.Unlock()
+		h.counted()
 	}
 	return acknowledge(&ep.Policy.Accept, d.ID)
 }
@@ -398,5 +396,16 @@ const (
 	bySenderLeft  = "left"
 	byHandshake   = "handshake"
 )
+
+// unstored makes every refusal of a webhook that must not be stored a 503: the
+// provider decides what it does without the answer.
+func unstored(ep *Endpoint, ans Answer) Answer {
+	if p := ans.Refusal; p != nil && ep.Policy.NeverStore && ep.Policy.Respond == Auto && p.Status > http.StatusInternalServerError {
+		own := p.after(retrySoon)
+		own.Status = http.StatusServiceUnavailable
+		ans.Refusal = &own
+	}
+	return ans
+}
 
 func refuse(p problem) Answer { return Answer{Refusal: &p, by: byRefused} }

@@ -22,6 +22,7 @@ func failing(kind tunnel.FailureKind) tunnel.Handler {
 
 // What a sender gets when nothing may be stored for him.
 func TestNothingIsStoredWherePolicySaysSo(t *testing.T) {
+	t.Parallel()
 	live := policy(relay.PolicyRequest{Respond: ptr(relay.Live), BudgetMS: ptr[int64](300)})
 	never := policy(relay.PolicyRequest{NeverStore: ptr(true), BudgetMS: ptr[int64](300)})
 	slow := tunnel.HandlerFunc(func(ctx context.Context, _ *tunnel.Delivery) (*tunnel.Result, error) {
@@ -39,12 +40,12 @@ func TestNothingIsStoredWherePolicySaysSo(t *testing.T) {
 		{"live, nobody listens", live, nil, 503, "no-listener", true},
 		{"never store, nobody listens", never, nil, 503, "no-listener", true},
 		{"live, refused", live, failing(tunnel.Refused), 502, "no-answer", false},
-		{"never store, refused", never, failing(tunnel.Refused), 502, "no-answer", false},
+		{"never store, refused", never, failing(tunnel.Refused), 503, "no-answer", true},
 		{"live, reset", live, failing(tunnel.Reset), 502, "no-answer", false},
 		{"live, garbage", live, failing(tunnel.Garbage), 502, "no-answer", false},
 		{"live, timed out", live, failing(tunnel.TimedOut), 504, "no-answer", false},
 		{"live, budget over", live, slow, 504, "budget", false},
-		{"never store, budget over", never, slow, 504, "budget", false},
+		{"never store, budget over", never, slow, 503, "budget", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := relaytest.Start(t, relay.Options{})
@@ -65,6 +66,7 @@ func TestNothingIsStoredWherePolicySaysSo(t *testing.T) {
 // A target that refuses connections voids the attempt: the webhook is stored
 // and waits, the port is watched, and all goes on when it opens.
 func TestUnreachableTargetPausesTheTunnel(t *testing.T) {
+	t.Parallel()
 	s := &stack{Relay: relaytest.Start(t, relay.Options{})}
 	s.app = startApp(t, nil)
 	s.ep = s.Create(t, relay.EndpointRequest{})
@@ -112,6 +114,7 @@ func TestUnreachableTargetPausesTheTunnel(t *testing.T) {
 // Without a watch on the port the webhook is offered again, but never in a
 // spin.
 func TestUnreachableTargetIsNotHammered(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	var tries atomic.Int32
@@ -142,6 +145,7 @@ func TestUnreachableTargetIsNotHammered(t *testing.T) {
 // A handler that never answers in time becomes a dead letter, and the others
 // pass it.
 func TestTimeoutsForEverBlockNobody(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, policy(relay.PolicyRequest{Respond: ptr(relay.Queue), MaxAttempts: ptr(3)}))
 	post(t, ep.URL+"/hang", nil)
@@ -183,6 +187,7 @@ func TestTimeoutsForEverBlockNobody(t *testing.T) {
 
 // Retry-After of the application is obeyed.
 func TestRetryAfterIsObeyed(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, policy(relay.PolicyRequest{Respond: ptr(relay.Queue)}))
 	for _, path := range []string{"/429", "/503", "/408", "/date"} {
@@ -215,6 +220,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 // A sender that does not wait was promised nothing: the run goes on, nothing
 // is queued.
 func TestSenderThatLeavesIsPromisedNothing(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	g := newGate()
@@ -243,6 +249,7 @@ func TestSenderThatLeavesIsPromisedNothing(t *testing.T) {
 // A webhook whose method or host no listener would take is refused: once
 // accepted it would cut off every listener that it is offered to.
 func TestNoWebhookPoisonsTheTunnel(t *testing.T) {
+	t.Parallel()
 	s := startStack(t, relay.Options{}, relay.EndpointRequest{}, func(int, request) string { return answerWith(200, "ok") })
 	send := func(method, host, path, more string) string {
 		return exchangeRaw(t, s.Addr, method+" /h/"+s.ep.ID+path+" HTTP/1.1\r\nHost: "+host+"\r\n"+more+"Connection: close\r\nContent-Length: 0\r\n\r\n")

@@ -37,6 +37,7 @@ func statusOf(t testing.TB, url string, want int) {
 }
 
 func TestUsesAreExact(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{MaxItems: 3})
 	ep := r.Create(t, relay.EndpointRequest{MaxUses: ptr[int64](3)})
 	for _, method := range []string{"HEAD", "OPTIONS"} { // are no uses
@@ -91,6 +92,7 @@ func TestUsesAreExact(t *testing.T) {
 
 // A use is given back when it was the relay that refused.
 func TestRefusalsGiveTheUseBack(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{MaxItems: 1, MaxBody: 1000})
 	req := policy(relay.PolicyRequest{Respond: ptr(relay.Live)})
 	req.MaxUses = ptr[int64](2)
@@ -126,6 +128,7 @@ func TestRefusalsGiveTheUseBack(t *testing.T) {
 // An expired endpoint takes nothing in; what it holds is delivered while its
 // mailbox is kept, and then deleted.
 func TestExpiredEndpointsAreDrained(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{TTL: ptr[int64](2), Keep: ptr[int64](60)})
 	short := r.Create(t, relay.EndpointRequest{TTL: ptr[int64](1), Keep: ptr[int64](0)})
@@ -180,6 +183,7 @@ func TestExpiredEndpointsAreDrained(t *testing.T) {
 
 // A listener keeps an endpoint from idling.
 func TestListenersKeepEndpointsFromIdling(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{Idle: ptr[int64](1), Keep: ptr[int64](0)})
 	stop := r.Listen(t, ep, tunnel.ClientOptions{Handler: tunnel.HandlerFunc(func(context.Context, *tunnel.Delivery) (*tunnel.Result, error) {
@@ -197,6 +201,7 @@ func TestListenersKeepEndpointsFromIdling(t *testing.T) {
 }
 
 func TestStopStartRotateRevoke(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	for range 20 { // at once, every time
@@ -241,6 +246,7 @@ func TestStopStartRotateRevoke(t *testing.T) {
 // A creation that is repeated gives the same endpoint, though its keys are not
 // stored; another Idempotency-Key gives another.
 func TestCreationsMayBeRepeated(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{Loopback: true})
 	create := func(key string) (v relay.EndpointView, status int) {
 		req, _ := http.NewRequest("POST", r.URL+"/v1/endpoints", nil)
@@ -292,6 +298,7 @@ func TestCreationsMayBeRepeated(t *testing.T) {
 
 // Every refusal says what to do, in one form.
 func TestRefusalsAreProblems(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	for _, c := range []struct {

@@ -101,6 +101,7 @@ func result(epoch uint64, id []byte, attempt, size uint64, body []byte) []byte {
 // Whatever a listener says that is not so, it is cut off, and no delivery is
 // settled by it.
 func TestLiesOfAListenerSettleNothing(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{TrustedProxies: []string{"127.0.0.1/32"}})
 	mine := r.Create(t, policy(relay.PolicyRequest{Respond: ptr(relay.Queue)}))
 	other := r.Create(t, policy(relay.PolicyRequest{Respond: ptr(relay.Queue)}))
@@ -179,6 +180,7 @@ func TestLiesOfAListenerSettleNothing(t *testing.T) {
 
 // The first word is hello, in time and in its form.
 func TestTheFirstWordIsHello(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	for name, first := range map[string][]byte{

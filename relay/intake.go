@@ -198,14 +198,13 @@ func (s *Server) missed(c client) *problem {
 	return nil
 }
 
-// counted keeps the known record in step with uses taken in the store.
-func (h *hub) counted(left int64) {
+// counted makes the known record be read again: what several requests heard of
+// the uses left may come here in another order than the store counted.
+func (h *hub) counted() {
+	h.s.changes.Add(1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.ep.MaxUses > 0 && left >= 0 {
-		h.ep.Uses = h.ep.MaxUses - left
-		h.ep.UsedAt = time.Now()
-	}
+	h.stale = true
 }
 
 // unread is the answer when a body could not be read or spooled.

@@ -83,6 +83,7 @@ func started(url, body string) <-chan int {
 }
 
 func TestOrderedRunsOneAtATime(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, policy(relay.PolicyRequest{Ordered: ptr(true)}))
 	g := newGate()
@@ -119,6 +120,7 @@ func TestOrderedRunsOneAtATime(t *testing.T) {
 // A sender that left does not make room for the next: the application still
 // works.
 func TestOrderedWaitsForAnAbandonedRun(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, policy(relay.PolicyRequest{Ordered: ptr(true)}))
 	g := newGate()
@@ -150,6 +152,7 @@ func TestOrderedWaitsForAnAbandonedRun(t *testing.T) {
 
 // A head that is retried blocks what is behind it, until it is skipped.
 func TestOrderedHeadBlocksUntilSkipped(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, policy(relay.PolicyRequest{Ordered: ptr(true), Respond: ptr(relay.Queue)}))
 	var ids []string

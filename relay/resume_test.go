@@ -98,6 +98,7 @@ func budget(ms int64) relay.EndpointRequest { return policy(relay.PolicyRequest{
 // told that it is queued, or it came from the queue; and whether the relay has
 // noticed the break or not.
 func TestRunsSurviveTheLink(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		req     relay.EndpointRequest
@@ -156,6 +157,7 @@ func TestRunsSurviveTheLink(t *testing.T) {
 // Another listener cannot know how far the first came: it gets the webhook as
 // a second attempt.
 func TestAnotherListenerGetsASecondAttempt(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	for _, req := range []relay.EndpointRequest{budget(100), policy(relay.PolicyRequest{Respond: ptr(relay.Queue)})} {
 		ep := r.Create(t, req)
@@ -183,6 +185,7 @@ func TestAnotherListenerGetsASecondAttempt(t *testing.T) {
 
 // The relay goes down and comes back while the application works.
 func TestRunsSurviveTheRelay(t *testing.T) {
+	t.Parallel()
 	for _, graceful := range []bool{true, false} {
 		for _, req := range []relay.EndpointRequest{budget(100), policy(relay.PolicyRequest{Respond: ptr(relay.Queue)})} {
 			r := relaytest.Start(t, relay.Options{Drain: 300 * time.Millisecond})
@@ -226,6 +229,7 @@ func TestRunsSurviveTheRelay(t *testing.T) {
 // After a restart of the relay and of the listener, the attempt that was open
 // counts: the application may have acted.
 func TestOpenAttemptsCountAfterARestart(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{Drain: 100 * time.Millisecond})
 	ep := r.Create(t, budget(100))
 	g := newGate()
@@ -250,6 +254,7 @@ func TestOpenAttemptsCountAfterARestart(t *testing.T) {
 
 // What is deleted unanswered is announced.
 func TestDeletedDeliveriesAreAnnounced(t *testing.T) {
+	t.Parallel()
 	r := relaytest.Start(t, relay.Options{})
 	ep := r.Create(t, relay.EndpointRequest{})
 	for range 3 {

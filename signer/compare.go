@@ -7,8 +7,9 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"golang.org/x/crypto/sha3"
 	"hash"
+
+	"golang.org/x/crypto/sha3"
 )
 
 // matches says whether one key made one of the signatures over one of the contents. Every combination is computed.

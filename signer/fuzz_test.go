@@ -54,6 +54,9 @@ func FuzzMutatedBody(f *testing.F) {
 		}
 		sent := signed.Apply(req)
 		v := signer.Verify(t.Context(), s, sent, []signer.Key{key}, testAt, signer.Options{})
+		if s.Body == "some" && len(body) == 0 {
+			return // it sends none such
+		}
 		if v.Status != signer.Valid {
 			t.Fatalf("as signed: %+v", v)
 		}

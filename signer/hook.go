@@ -15,6 +15,8 @@ type hook struct {
 	sign func(s *Scheme, req *Request, keys []Key, opts SignOptions) (*Signed, error)
 	// covers overrides what the content template says.
 	covers []string
+	// timed functions read the scheme's timestamp themselves.
+	timed bool
 }
 
 // findHook returns the function of that name. A scheme of a user's own may name one too.
@@ -34,6 +36,8 @@ func findHook(name string) (hook, bool) {
 		return httpMessageHook(), true
 	case "hygraph":
 		return hygraphHook(), true
+	case "mercado-pago":
+		return mercadoPagoHook(), true
 	case "paypal":
 		return paypalHook(), true
 	case "payos":

@@ -45,7 +45,7 @@ type Scheme struct {
 	BodyHash  *BodyHash         `json:"body_hash,omitempty"` // a digest of the body at a place that the signature covers
 	JWT       *JWT              `json:"jwt,omitempty"`
 	Require   map[string]string `json:"require,omitempty"`  // place → value it must have, else the message is refused
-	Body      string            `json:"body,omitempty"`     // "json": only a JSON object or array can be valid; "": anything
+	Body      string            `json:"body,omitempty"`     // "json": only a JSON object or array can be valid; "some": anything but nothing; "": anything
 	Hook      string            `json:"hook,omitempty"`     // name of a built-in function for what data cannot say
 	Params    []string          `json:"params,omitempty"`   // values beside the key that the user must give
 	Event     []string          `json:"event,omitempty"`    // places of the event name, first that is there
@@ -70,7 +70,7 @@ type KeyRule struct {
 type Signature struct {
 	From      string   `json:"from"`
 	More      []string `json:"more,omitempty"`      // further places; any may match
-	Format    string   `json:"format,omitempty"`    // "single" (default), "pairs" k=v, "list" v1,SIG, "positional" TS,SIG
+	Format    string   `json:"format,omitempty"`    // "single" (default), "pairs" k=v, "list" v1,SIG, "plain-list" SIG,SIG, "positional" TS,SIG
 	Separator string   `json:"separator,omitempty"` // between items; default "," for pairs, " " for list, "," for positional
 	Field     string   `json:"field,omitempty"`     // name of the item that holds the signature: "v1"
 	Prefix    string   `json:"prefix,omitempty"`    // "sha256="; must be there unless Optional
@@ -84,7 +84,7 @@ type Signature struct {
 // Timestamp says where the signed time is.
 type Timestamp struct {
 	From     string `json:"from"`
-	Unit     string `json:"unit,omitempty"`     // "s" (default), "ms", "us", "ns", "rfc3339", "http"
+	Unit     string `json:"unit,omitempty"`     // "s" (default), "ms", "us", "ns", "s-or-ms" (13 digits and more: ms), "rfc3339", "http"
 	Window   int    `json:"window,omitempty"`   // seconds to both sides; 0: 300
 	Optional bool   `json:"optional,omitempty"` // a message without it is judged without freshness
 }

@@ -67,15 +67,15 @@ func sign(s *Scheme, req *Request, keys []Key, opts SignOptions) (*Signed, error
 			return nil, fmt.Errorf("the scheme needs the value %q", p)
 		}
 	}
-	if s.Algorithm == JWS && s.Hook == "" {
-		return signJWT(s, req, &keys[0], opts)
-	}
 	v, err := NewVerifier(s, nil, Options{Params: opts.Params})
 	if err != nil {
 		return nil, err
 	}
 	if v.hook.sign != nil {
 		return v.hook.sign(s, req, keys, opts)
+	}
+	if s.Algorithm == JWS {
+		return signJWT(s, req, &keys[0], opts)
 	}
 	b := newBuilder(s, req, opts)
 	if err := b.prepare(); err != nil {
@@ -256,7 +256,9 @@ func (b *builder) set(from, value string) error {
 	case "form":
 		return b.setForm(p, value)
 	case "json":
-		body, err := setJSON(b.req.Body, p.path, value)
+		// Senders that write milliseconds write them as JavaScript does: a number. Others write texts.
+		t := b.scheme.Timestamp
+		body, err := setJSON(b.req.Body, p.path, value, t != nil && t.From == from && t.Unit == "ms")
 		if err != nil {
 			return err
 		}
@@ -273,7 +275,7 @@ func (b *builder) setForm(p place, value string) error {
 	}
 	form := parseForm(string(b.req.Body))
 	if p.path != "" {
-		inner, err := setJSON([]byte(form.Get(p.name)), p.path, value)
+		inner, err := setJSON([]byte(form.Get(p.name)), p.path, value, false)
 		if err != nil {
 			return err
 		}
@@ -285,9 +287,9 @@ func (b *builder) setForm(p place, value string) error {
 	return nil
 }
 
-// setJSON sets a text at a dotted path, making objects on the way. The document is written anew, keys sorted, numbers as they were; a
-// number or boolean that was there keeps its kind.
-func setJSON(doc []byte, path, value string) ([]byte, error) {
+// setJSON sets a text, or a number, at a dotted path, making objects on the way. The document is written anew, keys sorted, numbers as they
+// were; a number that was there stays one.
+func setJSON(doc []byte, path, value string, number bool) ([]byte, error) {
 	root, err := decodeJSON(doc)
 	if err != nil {
 		if len(bytes.TrimSpace(doc)) > 0 {
@@ -295,7 +297,11 @@ func setJSON(doc []byte, path, value string) ([]byte, error) {
 		}
 		root = map[string]any{}
 	}
-	root = setNode(root, pathSteps(path), value)
+	if number {
+		root = setNode(root, pathSteps(path), json.Number(value))
+	} else {
+		root = setNode(root, pathSteps(path), value)
+	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -305,10 +311,12 @@ func setJSON(doc []byte, path, value string) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-func setNode(node any, steps []string, value string) any {
+func setNode(node any, steps []string, value any) any {
 	if len(steps) == 0 {
-		if _, ok := node.(json.Number); ok && isDigits(value) {
-			return json.Number(value)
+		if text, ok := value.(string); ok && isDigits(text) {
+			if _, ok := node.(json.Number); ok {
+				return json.Number(text)
+			}
 		}
 		return value
 	}
@@ -340,141 +348,4 @@ func isDigits(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// signJWT makes the token of a JWT scheme with the claims that its own rule asks for.
-func signJWT(s *Scheme, req *Request, key *Key, opts SignOptions) (*Signed, error) {
-	j := s.JWT
-	b := newBuilder(s, req, opts)
-	alg := cmpOr(opts.Params["alg"], algorithmFor(j, key))
-	kid := cmpOr(opts.Params["kid"], key.ID)
-	if j.Detached != "" {
-		if err := b.prepare(); err != nil {
-			return nil, err
-		}
-		return b.signDetached(alg, kid, key)
-	}
-	claims := map[string]any{"iat": opts.At.Unix()}
-	if j.Expires || opts.Params["exp"] != "" {
-		claims["exp"] = opts.At.Unix() + 300
-	}
-	if len(j.Issuer) > 0 {
-		if name, ok := strings.CutPrefix(j.Issuer[0], "param:"); !ok {
-			claims["iss"] = j.Issuer[0]
-		} else if opts.Params[name] != "" {
-			claims["iss"] = opts.Params[name]
-		}
-	}
-	for name, value := range j.Claims {
-		claims[name] = strings.TrimSuffix(value, "*")
-	}
-	if j.Subject == "url" {
-		claims["sub"] = req.URL
-	}
-	if j.Audience == "url" {
-		claims["aud"] = req.URL
-	} else if name, ok := strings.CutPrefix(j.Audience, "param:"); ok && opts.Params[name] != "" {
-		claims["aud"] = opts.Params[name]
-	}
-	if t := s.Timestamp; t != nil {
-		claims[strings.TrimPrefix(t.From, "claim:")] = opts.At.Unix()
-	}
-	sum := sha256.Sum256(req.Body)
-	if j.BodyHash != "" && !(j.HashOptional && len(req.Body) == 0) {
-		claims[j.BodyHash] = encodeText(cmpOr(j.HashForm, "hex"), sum[:])
-	}
-	if j.URLHash != "" {
-		sum := sha256.Sum256([]byte(req.URL))
-		claims[j.URLHash] = hex.EncodeToString(sum[:])
-	}
-	if j.QueryHash {
-		sum := sha256.Sum256([]byte(canonicalQuery(&reader{req: req, params: opts.Params})))
-		claims["qsh"] = hex.EncodeToString(sum[:])
-	}
-	if opts.ID != "" {
-		claims["jti"] = opts.ID
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return nil, err
-	}
-	if j.InBody {
-		payload = mergeClaims(req.Body, claims, payload)
-	}
-	text, err := signToken(alg, kid, payload, key, &s.Key)
-	if err != nil {
-		return nil, err
-	}
-	if j.InBody {
-		return &Signed{Body: []byte(text)}, nil
-	}
-	if len(j.Auth) > 0 {
-		text = j.Auth[0] + text
-	}
-	if err := b.set(s.Signature.From, text); err != nil {
-		return nil, err
-	}
-	return &b.out, nil
-}
-
-// algorithmFor is the first allowed algorithm that the key can do.
-func algorithmFor(j *JWT, key *Key) string {
-	if private, err := ParsePrivateKey(key.Secret); err == nil {
-		for _, alg := range j.Algorithms {
-			if publicAlgorithm(alg, private.Public()) != "" {
-				return alg
-			}
-		}
-	}
-	return j.Algorithms[0]
-}
-
-// mergeClaims makes the claims of a token that is the whole body out of a JSON body.
-func mergeClaims(body []byte, claims map[string]any, fallback []byte) []byte {
-	doc, err := decodeJSON(body)
-	own, ok := doc.(map[string]any)
-	if err != nil || !ok {
-		return fallback
-	}
-	for k, v := range claims {
-		if _, has := own[k]; !has {
-			own[k] = v
-		}
-	}
-	out, err := json.Marshal(own)
-	if err != nil {
-		return fallback
-	}
-	return out
-}
-
-func (b *builder) signDetached(alg, kid string, key *Key) (*Signed, error) {
-	v, err := NewVerifier(b.scheme, nil, Options{Params: b.opts.Params})
-	if err != nil {
-		return nil, err
-	}
-	payload, err := v.detachedPayload(&reader{req: &b.req, params: b.opts.Params})
-	if err != nil {
-		return nil, err
-	}
-	header := map[string]any{"alg": alg}
-	if kid != "" {
-		header["kid"] = kid
-	}
-	if b.scheme.JWT.Unencoded {
-		header["b64"], header["crit"] = false, []string{"b64"}
-	}
-	raw, err := json.Marshal(header)
-	if err != nil {
-		return nil, err
-	}
-	head := base64.RawURLEncoding.EncodeToString(raw)
-	sig, err := signJOSE(alg, detachedInput(head, payload, b.scheme.JWT.Unencoded), key, &b.scheme.Key)
-	if err != nil {
-		return nil, err
-	}
-	if err := b.set(b.scheme.Signature.From, head+".."+base64.RawURLEncoding.EncodeToString(sig)); err != nil {
-		return nil, err
-	}
-	return &b.out, nil
 }

@@ -18,6 +18,7 @@ import (
 func snsHook() hook {
 	return hook{
 		covers: []string{"body"},
+		timed:  true,
 		verify: func(ctx context.Context, v *Verifier, r *reader, at time.Time) Verdict {
 			text := r.first("json:Signature")
 			if text == "" {
@@ -41,7 +42,11 @@ func snsHook() hook {
 			message := []byte(snsContent(r))
 			keys := v.keys
 			if len(keys) == 0 {
-				k, verdict, ok := v.certificateKey(ctx, r, cmpOr(r.first("json:SigningCertURL"), r.first("json:SigningCertUrl")), at)
+				address := cmpOr(r.first("json:SigningCertURL"), r.first("json:SigningCertUrl"))
+				if !strings.HasSuffix(address, ".pem") {
+					return v.verdict(Invalid, WrongValue, fmt.Sprintf("the certificate address %.120q does not end in .pem", address))
+				}
+				k, verdict, ok := v.certificateKey(ctx, r, address, at)
 				if !ok {
 					return verdict
 				}

@@ -100,6 +100,7 @@ func codeProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "github", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Hub-Signature-256", Prefix: "sha256="},
+				Body:      "some",
 				Event:     []string{"header:X-GitHub-Event+json:action", "header:X-GitHub-Event"},
 				Delivery:  []string{"header:X-GitHub-Delivery"},
 				Detect:    &Match{Header: map[string]string{"X-GitHub-Event": ""}, Absent: []string{"X-Gitea-Event", "X-Forgejo-Event", "X-Gogs-Event"}},
@@ -170,6 +171,7 @@ func codeProviders() []Provider {
 				ID: "npm", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:x-npm-signature", Prefix: "sha256="},
 				Event:     []string{"json:event"},
+				Evidence:  "sdk npm-hook-receiver@1.0.0",
 			}},
 		},
 		{

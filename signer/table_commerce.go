@@ -49,12 +49,14 @@ func commerceProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "shopify", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:X-Shopify-Hmac-Sha256", Encoding: "base64"},
+				Body:      "some",
 				Event:     []string{"header:X-Shopify-Topic"},
 				Delivery:  []string{"header:X-Shopify-Webhook-Id"},
 				Evidence:  "sdk @shopify/shopify-api@13.1.0",
 			}, {
 				ID: "shopify-events", Algorithm: HMACSHA256,
 				Signature: Signature{From: "header:shopify-hmac-sha256", Encoding: "base64"},
+				Body:      "some",
 				Event:     []string{"header:shopify-topic"},
 				Delivery:  []string{"header:shopify-webhook-id"},
 				Evidence:  "sdk @shopify/shopify-api@13.1.0",

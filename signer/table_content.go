@@ -86,6 +86,7 @@ func contentProviders() []Provider {
 				Content:   "{timestamp}.{body}",
 				Signature: Signature{From: "header:sanity-webhook-signature", Format: "pairs", Field: "v1", Encoding: "base64url"},
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms"},
+				Body:      "some",
 				Event:     []string{"header:sanity-operation"},
 				Delivery:  []string{"header:idempotency-key"},
 				Evidence:  "published, sdk @sanity/webhook@4.0.4",

@@ -74,6 +74,7 @@ func financeProviders() []Provider {
 				Content:   "{timestamp}.{body}",
 				Signature: Signature{From: "header:terra-signature", Format: "pairs", Field: "v1"},
 				Timestamp: &Timestamp{From: "field:t"},
+				Body:      "some",
 				Event:     []string{"json:type"},
 				Evidence:  "sdk terra-api@2.1.0",
 			}},
@@ -128,7 +129,7 @@ func financeProviders() []Provider {
 			}},
 			Handshakes: []Handshake{{
 				Name:   "intent to receive",
-				Match:  Match{Method: "POST", Header: map[string]string{"x-xero-signature": ""}, JSON: map[string]string{"/entropy": "", "/events": ""}},
+				Match:  Match{Method: "POST", Header: map[string]string{"x-xero-signature": ""}, JSON: map[string]string{"/entropy": "", "/events": "", "/firstEventSequence": "0", "/lastEventSequence": "0"}},
 				Reply:  Reply{Status: 200},
 				Keyed:  "verify",
 				Signed: true,

@@ -120,7 +120,7 @@ func messagingProvidersA() []Provider {
 			Docs: "https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/",
 			Schemes: []Scheme{{
 				ID: "line", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Line-Signature", Encoding: "base64"},
+				Signature: Signature{From: "header:X-Line-Signature", Encoding: "base64", Unpadded: true},
 				Event:     []string{"json:events[0].type"},
 				Delivery:  []string{"json:events[0].webhookEventId"},
 				Evidence:  "published, sdk @line/bot-sdk@11.0.0",

@@ -132,6 +132,7 @@ func messagingProvidersB() []Provider {
 				Timestamp: &Timestamp{From: "header:Twitch-Eventsub-Message-Timestamp", Unit: "rfc3339", Window: 600},
 				MessageID: "header:Twitch-Eventsub-Message-Id",
 				Event:     []string{"header:Twitch-Eventsub-Subscription-Type"},
+				Evidence:  "sdk github.com/twitchdev/twitch-cli@fd7dac646eea",
 			}},
 			Handshakes: []Handshake{{
 				Name:  "callback verification",

@@ -26,7 +26,7 @@ func paymentProvidersA() []Provider {
 			}, {
 				ID: "adyen-platforms", Algorithm: HMACSHA256,
 				Key:       KeyRule{Encoding: "hex"},
-				Signature: Signature{From: "header:HmacSignature", Encoding: "base64"},
+				Signature: Signature{From: "header:HmacSignature", Encoding: "base64", Unpadded: true},
 				Event:     []string{"json:type"},
 				Evidence:  "published, sdk @adyen/api-library@32.1.0",
 			}},
@@ -208,14 +208,14 @@ func paymentProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "mercado-pago", Algorithm: HMACSHA256,
 				Content:   "id:{query:data.id};request-id:{header:x-request-id};ts:{timestamp};",
-				Also:      []string{"request-id:{header:x-request-id};ts:{timestamp};", "id:{query:data.id};ts:{timestamp};"},
 				Signature: Signature{From: "header:x-signature", Format: "pairs", Field: "v1"},
-				Timestamp: &Timestamp{From: "field:ts"},
+				Timestamp: &Timestamp{From: "field:ts", Unit: "s-or-ms"},
+				Hook:      "mercado-pago",
 				Event:     []string{"json:action", "json:type"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"x-request-id": "", "x-signature": "ts=*"}},
 				Evidence:  "sdk mercadopago@3.6.1",
-				Notes:     []string{"the body is not covered", "the id is signed in lower case"},
+				Notes:     []string{"the body is not covered", "the id is signed in lower case", "its SDK reads the time in seconds, its senders also write milliseconds"},
 			}},
 		},
 		{

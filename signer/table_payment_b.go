@@ -111,7 +111,7 @@ func paymentProvidersB() []Provider {
 				ID: "portone", Algorithm: HMACSHA256,
 				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
 				Content:   "{id}.{timestamp}.{body}",
-				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},

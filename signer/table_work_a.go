@@ -56,7 +56,7 @@ func workProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "box", Algorithm: HMACSHA256,
 				Content:   "{body}{timestamp}",
-				Signature: Signature{From: "header:BOX-SIGNATURE-PRIMARY", More: []string{"header:BOX-SIGNATURE-SECONDARY"}, Encoding: "base64"},
+				Signature: Signature{From: "header:BOX-SIGNATURE-PRIMARY", More: []string{"header:BOX-SIGNATURE-SECONDARY"}, Encoding: "base64", Unpadded: true},
 				Timestamp: &Timestamp{From: "header:BOX-DELIVERY-TIMESTAMP", Unit: "rfc3339", Window: 600},
 				Require:   map[string]string{"header:BOX-SIGNATURE-ALGORITHM": "HmacSHA256", "header:BOX-SIGNATURE-VERSION": "1"},
 				Hook:      "box",

@@ -32,7 +32,7 @@ func (t *Timestamp) parse(text string) (time.Time, bool) {
 	}
 	digits := 12
 	switch t.Unit {
-	case "ms":
+	case "ms", "s-or-ms":
 		digits = 15
 	case "us", "ns":
 		digits = 19
@@ -50,6 +50,10 @@ func (t *Timestamp) parse(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	switch t.Unit {
+	case "s-or-ms":
+		if len(text) > 12 {
+			return time.UnixMilli(n), true
+		}
 	case "ms":
 		return time.UnixMilli(n), true
 	case "us":

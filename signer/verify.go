@@ -3,13 +3,9 @@ package signer
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/hmac"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	_ "crypto/sha1" // hash for hmac-sha1 and rsa-sha1 schemes
@@ -53,16 +49,6 @@ type requirement struct {
 	value string
 }
 
-// liveKey is a key with its bytes decoded once.
-type liveKey struct {
-	Key
-	bytes  []byte
-	public crypto.PublicKey
-	set    []JWK
-	macs   *sync.Pool // of hash.Hash keyed with bytes
-	err    error
-}
-
 // NewVerifier compiles the scheme and decodes the keys. A key that cannot be decoded is kept: it makes the verdict say so, unless another
 // key matches.
 func NewVerifier(s *Scheme, keys []Key, opts Options) (*Verifier, error) {
@@ -80,6 +66,12 @@ func NewVerifier(s *Scheme, keys []Key, opts Options) (*Verifier, error) {
 			return nil, fmt.Errorf("scheme %q: unknown function %q", s.ID, s.Hook)
 		}
 		v.hook = h
+		if h.timed && s.Timestamp == nil {
+			return nil, fmt.Errorf("scheme %q: the function %q needs a timestamp", s.ID, s.Hook)
+		}
+	}
+	if s.Algorithm == JWS && (s.JWT == nil || len(s.JWT.Algorithms) == 0) && v.hook.verify == nil {
+		return nil, fmt.Errorf("scheme %q: a token scheme needs its algorithms", s.ID)
 	}
 	v.from = append(v.from, parsePlace(s.Signature.From))
 	for _, m := range s.Signature.More {
@@ -162,63 +154,6 @@ func (s *Scheme) Covers() []string {
 		return nil
 	}
 	return v.covers
-}
-
-func decodeKey(s *Scheme, k *Key) liveKey {
-	lk := liveKey{Key: *k}
-	text := strings.TrimSpace(string(k.Secret))
-	if text == "" {
-		lk.err = ErrEmptySecret
-		return lk
-	}
-	if s.Algorithm == JWS || s.Algorithm == HTTPMessage {
-		lk.decodeAny(s)
-		return lk
-	}
-	if s.Key.Public {
-		if strings.HasPrefix(text, "{") && strings.Contains(text, `"keys"`) {
-			lk.set, lk.err = ParseJWKS([]byte(text))
-			return lk
-		}
-		lk.public, lk.err = ParsePublicKey(text)
-		if lk.err != nil {
-			// A private key verifies too: whoever signs test webhooks has it at hand.
-			if private, err := ParsePrivateKey(k.Secret); err == nil {
-				lk.public, lk.err = private.Public(), nil
-			}
-		}
-		return lk
-	}
-	lk.bytes, lk.err = s.Key.decode(k.Secret)
-	if lk.err == nil && strings.HasPrefix(s.Algorithm, "hmac-") {
-		b, newHash := lk.bytes, hashOf(s.Algorithm).New
-		lk.macs = &sync.Pool{New: func() any { return hmac.New(newHash, b) }}
-	}
-	return lk
-}
-
-// decodeAny reads a key for the token families: a JWKS, a JWK, PEM, or else a shared secret.
-func (lk *liveKey) decodeAny(s *Scheme) {
-	text := strings.TrimSpace(string(lk.Secret))
-	switch {
-	case strings.HasPrefix(text, "{") && strings.Contains(text, `"keys"`):
-		lk.set, lk.err = ParseJWKS([]byte(text))
-	case strings.HasPrefix(text, "{") && strings.Contains(text, `"kty"`):
-		var k *JWK
-		if k, lk.err = ParseJWK([]byte(text)); lk.err == nil {
-			lk.set = []JWK{*k}
-		}
-	case strings.HasPrefix(text, "-----BEGIN"):
-		if lk.public, lk.err = ParsePublicKey(text); lk.err != nil {
-			if private, err := ParsePrivateKey(lk.Secret); err == nil {
-				lk.public, lk.err = private.Public(), nil
-			}
-		}
-	case s.Key.Public:
-		lk.public, lk.err = ParsePublicKey(text)
-	default:
-		lk.bytes, lk.err = s.Key.decode(lk.Secret)
-	}
 }
 
 // verdict starts one with what is known before the keys are tried.
@@ -338,77 +273,26 @@ func (v *Verifier) requirements(r *reader) (Verdict, bool) {
 			return v.verdict(Invalid, WrongValue, fmt.Sprintf("%s is not %q", describe(q.place.String()), q.value)), false
 		}
 	}
-	if v.scheme.Body == "json" {
-		body := bytes.TrimSpace(r.req.Body)
-		if len(body) == 0 || (body[0] != '{' && body[0] != '[') {
-			return v.verdict(Invalid, WrongValue, "the body is not a JSON object or array"), false
-		}
+	if wrong := v.scheme.wrongBody(r.req.Body); wrong != "" {
+		return v.verdict(Invalid, WrongValue, wrong), false
 	}
 	return Verdict{}, true
 }
 
-// tryKeys computes every live key over every content and compares with every signature.
-func (v *Verifier) tryKeys(ctx context.Context, c *content, parsed sigParse, at time.Time) Verdict {
-	keys, verdict, ok := v.liveKeys(ctx, c.reader, at)
-	if !ok {
-		return verdict
-	}
-	fail := v.verdict(Invalid, Mismatch, "no key of yours made this signature over these bytes")
-	matched := -1
-	var keyErr error
-	for i := range keys {
-		if keys[i].err != nil {
-			keyErr = keys[i].err
-			continue
+// wrongBody says what a body lacks that the scheme wants of it, "" when nothing.
+func (s *Scheme) wrongBody(body []byte) string {
+	switch s.Body {
+	case "some":
+		if len(body) == 0 {
+			return "the body is empty, and this sender sends none that is"
 		}
-		ok, err := v.matches(&keys[i], c, parsed)
-		if errors.Is(err, errNoValue) {
-			return v.verdict(Invalid, MissingValue, err.Error())
-		}
-		if err != nil {
-			keyErr = err
-			continue
-		}
-		if ok && matched < 0 {
-			matched = i // the rest is computed all the same
+	case "json":
+		body = bytes.TrimSpace(body)
+		if len(body) == 0 || (body[0] != '{' && body[0] != '[') {
+			return "the body is not a JSON object or array"
 		}
 	}
-	if matched >= 0 {
-		done := v.verdict(Valid, "", "")
-		done.KeyID = keys[matched].ID
-		return done
-	}
-	if errors.Is(keyErr, ErrEmptySecret) {
-		return v.verdict(NoKey, EmptySecret, "the secret is empty")
-	}
-	if keyErr != nil {
-		return v.verdict(Invalid, BadKey, keyErr.Error())
-	}
-	return fail
-}
-
-// liveKeys are the keys good at that time, the published ones included.
-func (v *Verifier) liveKeys(ctx context.Context, r *reader, at time.Time) ([]liveKey, Verdict, bool) {
-	var live []liveKey
-	for i := range v.keys {
-		if v.keys[i].Live(at) {
-			live = append(live, v.keys[i])
-		}
-	}
-	if len(live) == len(v.keys) && len(live) > 0 {
-		return v.keys, Verdict{}, true
-	}
-	if len(live) == 0 && v.scheme.Key.URL != "" && v.opts.Fetcher != nil {
-		set, err := v.opts.Fetcher.Keys(ctx, v.scheme.Key.URL, "")
-		if err != nil {
-			return nil, v.verdict(NoKey, KeyUnavailable, fmt.Sprintf("getting the published keys: %v", err)), false
-		}
-		return []liveKey{{Key: Key{ID: v.scheme.Key.URL}, set: set}}, Verdict{}, true
-	}
-	if len(live) == 0 {
-		return nil, v.verdict(NoKey, NoLiveKey, "there is no key that is good at this time"), false
-	}
-	return live, Verdict{}, true
+	return ""
 }
 
 // finish judges freshness and replay of a message whose signature holds.
@@ -443,45 +327,4 @@ func (v *Verifier) finish(verdict Verdict, r *reader, at time.Time) Verdict {
 		}
 	}
 	return verdict
-}
-
-// describe names a place in words.
-func describe(from string) string {
-	p := parsePlace(from)
-	switch p.kind {
-	case "header":
-		return fmt.Sprintf("header %q", p.name)
-	case "json":
-		return fmt.Sprintf("JSON field %q", p.path)
-	case "query":
-		return fmt.Sprintf("query parameter %q", p.name)
-	case "form":
-		return fmt.Sprintf("form field %q", strings.TrimSuffix(p.name+"#"+p.path, "#"))
-	case "field":
-		return fmt.Sprintf("item %q of the signature header", p.name)
-	}
-	return fmt.Sprintf("%q", from)
-}
-
-// String gives the place back as it was written.
-func (p place) String() string {
-	switch p.kind {
-	case "json":
-		return "json:" + p.path
-	case "form":
-		return strings.TrimSuffix("form:"+p.name+"#"+p.path, "#")
-	}
-	return p.kind + ":" + p.name
-}
-
-// shape is how a signature looks, in words.
-func (s *Signature) shape() string {
-	enc := cmpOr(s.Encoding, "hex")
-	switch s.Format {
-	case "pairs", "list":
-		return fmt.Sprintf("a list with %s%s%s", s.Field, map[bool]string{true: "=", false: ","}[s.Format == "pairs"], enc)
-	case "positional":
-		return "time and " + enc
-	}
-	return s.Prefix + enc
 }

@@ -50,6 +50,10 @@ type ForwardOptions struct {
 	// frames a message (Content-Length, Connection …) is not.
 	SetHeader Header
 
+	// RemoveHeader are names of lines to leave out, whether the sender or the
+	// Forwarder itself would say them. SetHeader is stronger.
+	RemoveHeader []string
+
 	// Timeout bounds an attempt from its start to the last byte of the answer.
 	// 0 is none, for debuggers; see ForwardTimeout.
 	Timeout time.Duration
@@ -98,6 +102,7 @@ type Forwarder struct {
 	host     string // Host to send; "" for the sender's
 	ownHost  string // of the target
 	set      Header
+	without  []string
 	requests sync.Pool // of *[]byte
 }
 
@@ -132,6 +137,12 @@ func NewForwarder(o ForwardOptions) (*Forwarder, error) {
 		default:
 			f.set = append(f.set, line)
 		}
+	}
+	for _, name := range o.RemoveHeader {
+		if !ValidFieldName(name) || strings.EqualFold(name, "Host") || framing(name) {
+			return nil, fmt.Errorf("header %q: it belongs to the connection and cannot be left out", name)
+		}
+		f.without = append(f.without, name)
 	}
 	if f.host != "" && !validHost(f.host) {
 		return nil, fmt.Errorf("host header %q: it is no host name", f.host)

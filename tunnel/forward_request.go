@@ -126,8 +126,14 @@ func (f *Forwarder) appendForwarded(b []byte, d *Delivery, earlierFor, earlier s
 	return b
 }
 
-// sets tells whether the options replace the lines of this name.
+// sets tells whether the options replace the lines of this name, or leave them
+// out.
 func (f *Forwarder) sets(name string) bool {
+	for _, other := range f.without {
+		if sameName(other, name) {
+			return true
+		}
+	}
 	for _, line := range f.set {
 		if sameName(line.Name, name) {
 			return true

@@ -302,6 +302,7 @@ func TestHeaderOptions(t *testing.T) {
 		"replaced header":  {set(Field{"x-a", "new"}, Field{"X-A", "newer"}), []string{"\r\nx-a: new\r\nX-A: newer\r\n"}, []string{"old"}},
 		"own header":       {set(Field{"Hook-Replay", "2"}), []string{"\r\nHook-Replay: 2\r\n", "Hook-Attempt: 1"}, nil},
 		"forwarded header": {set(Field{"X-Forwarded-Proto", "http"}), []string{"\r\nX-Forwarded-Proto: http\r\n"}, []string{"X-Forwarded-Proto: https"}},
+		"left out":         {func(o *ForwardOptions) { o.RemoveHeader = []string{"x-a", "Hook-Attempt"} }, nil, []string{"X-A", "Hook-Attempt"}},
 		"authorization":    {set(Field{"Authorization", "Basic eA=="}), []string{"\r\nAuthorization: Basic eA==\r\n"}, nil},
 	}
 	for name, c := range cases {
@@ -328,6 +329,8 @@ func TestHeaderOptions(t *testing.T) {
 		"bad name":         {Target: target, SetHeader: Header{{"X Y", "a"}}},
 		"framing":          {Target: target, SetHeader: Header{{"transfer-encoding", "chunked"}}},
 		"length":           {Target: target, SetHeader: Header{{"Content-Length", "1"}}},
+		"no framing":       {Target: target, RemoveHeader: []string{"Content-Length"}},
+		"no host":          {Target: target, RemoveHeader: []string{"host"}},
 		"bad host":         {Target: target, HostHeader: "a b"},
 		"negative timeout": {Target: target, Timeout: -1},
 		"climbing prefix":  {Target: target, PathPrefix: "/a/../../b"},

@@ -77,24 +77,24 @@ func (h Header) Size() int {
 	return n
 }
 
-// hopByHop tells whether a header speaks of one connection and goes no further
+// hopByHop tells the headers that speak of one connection and go no further
 // (RFC 9110 §7.6.1, and the older ones that senders still use).
 func hopByHop(name string) bool {
-	if len(name) < 2 || len(name) > 19 {
-		return false
-	}
-	switch name[0] | 0x20 {
-	case 'c', 'k', 'p', 't', 'u':
-	default:
-		return false
-	}
-	for _, h := range [...]string{
-		"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-		"TE", "Trailer", "Transfer-Encoding", "Upgrade",
-	} {
-		if strings.EqualFold(name, h) {
-			return true
-		}
+	switch len(name) { // few names have such a length: the others cost nothing
+	case 2:
+		return strings.EqualFold(name, "TE")
+	case 7:
+		return strings.EqualFold(name, "Trailer") || strings.EqualFold(name, "Upgrade")
+	case 10:
+		return strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Keep-Alive")
+	case 16:
+		return strings.EqualFold(name, "Proxy-Connection")
+	case 17:
+		return strings.EqualFold(name, "Transfer-Encoding")
+	case 18:
+		return strings.EqualFold(name, "Proxy-Authenticate")
+	case 19:
+		return strings.EqualFold(name, "Proxy-Authorization")
 	}
 	return false
 }

@@ -39,7 +39,8 @@ type link struct {
 	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
 
 	mu      sync.Mutex
-	out     []byte        // whole frames, in order
+	full    [][]byte      // whole frames, in order, in buffers of about maxBatch
+	out     []byte        // and the last of them
 	bulk    []*bulk       // bodies in pieces, in turn
 	answers int           // in out, and bulk ones whose last piece is not taken
 	inline  int           // of answers: those in out
@@ -125,11 +126,37 @@ func (l *link) poke() {
 	}
 }
 
+// buffers are for what waits to be written and for bodies on their way there:
+// an idle tunnel holds none.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKept is the largest buffer that is used again.
+const maxKept = 1 << 20
+
+func keepBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxKept {
+		b = b[:0]
+		buffers.Put(&b)
+	}
+}
+
+// queue appends a frame to out. Guarded by mu.
+func (l *link) queue(f frame) {
+	if len(l.out) >= maxBatch { // another one is cheaper than a larger one
+		l.full = append(l.full, l.out)
+		l.out = nil
+	}
+	if l.out == nil {
+		l.out = *buffers.Get().(*[]byte)
+	}
+	l.out = appendFrame(l.out, f)
+}
+
 // send queues a frame. Frames keep their order; pieces of bodies come after
 // whatever small frames are waiting.
 func (l *link) send(f frame) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
+	l.queue(f)
 	l.mu.Unlock()
 	l.poke()
 }
@@ -137,7 +164,7 @@ func (l *link) send(f frame) {
 // sendFirst queues a frame before all others. Only before write.
 func (l *link) sendFirst(f frame) {
 	l.mu.Lock()
-	l.out = append(appendFrame(nil, f), l.out...)
+	l.full = append([][]byte{appendFrame(nil, f)}, l.full...)
 	l.mu.Unlock()
 	l.poke()
 }
@@ -145,7 +172,7 @@ func (l *link) sendFirst(f frame) {
 // sendWith queues a frame and the long body that belongs to it.
 func (l *link) sendWith(f frame, b *bulk) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
+	l.queue(f)
 	l.bulk = append(l.bulk, b)
 	l.mu.Unlock()
 	l.poke()
@@ -154,7 +181,7 @@ func (l *link) sendWith(f frame, b *bulk) {
 // sendAnswer is send or, where b is not nil, sendWith for an answer.
 func (l *link) sendAnswer(f frame, b *bulk) {
 	l.mu.Lock()
-	l.out = appendFrame(l.out, f)
+	l.queue(f)
 	l.answers++
 	if b == nil {
 		l.inline++
@@ -189,7 +216,6 @@ func (l *link) drop(id ID) bool {
 // write is the writer's loop: it takes all that waits and sends it as one
 // message, without a timer. It returns why the link ended.
 func (l *link) write() error {
-	var spare []byte
 	for {
 		select {
 		case <-l.wake:
@@ -198,8 +224,8 @@ func (l *link) write() error {
 		}
 		for {
 			runtime.Gosched() // others may be about to add to this message
-			batch, piece, closing := l.take(spare)
-			if len(batch) == 0 && piece == nil {
+			full, batch, piece, closing := l.take()
+			if len(full) == 0 && len(batch) == 0 && piece == nil {
 				if closing == nil {
 					break
 				}
@@ -213,24 +239,22 @@ func (l *link) write() error {
 					piece.failed(err)
 				}
 			}
-			if err := l.flush(batch); err != nil {
-				l.fail(err)
-				return context.Cause(l.ctx)
-			}
-			spare = nil
-			if cap(batch) <= maxBatch+pieceSize {
-				spare = batch[:0]
+			for _, b := range append(full, batch) {
+				if err := l.flush(b); err != nil {
+					l.fail(err)
+					return context.Cause(l.ctx)
+				}
+				keepBuffer(b)
 			}
 		}
-		spare = nil // an idle tunnel keeps no buffer
 	}
 }
 
 // take empties the queue of frames and picks the body whose turn it is.
-func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseError) {
+func (l *link) take() (full [][]byte, batch []byte, piece *bulk, closing *CloseError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch, l.out = l.out, spare
+	full, batch, l.full, l.out = l.full, l.out, nil, nil
 	l.answers -= l.inline
 	l.inline = 0
 	if l.pong != nil {
@@ -239,6 +263,9 @@ func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseErro
 	}
 	if len(l.bulk) > 0 {
 		piece = l.bulk[0]
+		if batch == nil {
+			batch = *buffers.Get().(*[]byte)
+		}
 		copy(l.bulk, l.bulk[1:])
 		l.bulk = l.bulk[:len(l.bulk)-1]
 		if piece.off+pieceSize < piece.size {
@@ -247,7 +274,7 @@ func (l *link) take(spare []byte) (batch []byte, piece *bulk, closing *CloseErro
 			l.answers--
 		}
 	}
-	return batch, piece, l.closing
+	return full, batch, piece, l.closing
 }
 
 func appendPiece(batch []byte, p *bulk) ([]byte, error) {

@@ -39,7 +39,7 @@ func (c *Client) setPaused(reason *bool, on bool, text string) (changed bool) {
 
 // unreachable pauses the tunnel and watches the target's port until work ends.
 func (c *Client) unreachable(work context.Context, f *Failure) {
-	if c.opts.Probe == nil || !c.setPaused(&c.closed, true, f.Error()) {
+	if c.opts.Probe == nil || c.spared(work) || !c.setPaused(&c.closed, true, f.Error()) {
 		return
 	}
 	c.running.Go(func() {
@@ -60,6 +60,20 @@ func (c *Client) unreachable(work context.Context, f *Failure) {
 			}
 		}
 	})
+}
+
+// spared asks whether another target can be reached, unless there is a pause
+// already.
+func (c *Client) spared(work context.Context) bool {
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	if closed || c.opts.Spared == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(work, probeEvery)
+	defer cancel()
+	return c.opts.Spared(ctx)
 }
 
 // sleepStep is how often the clocks are compared, and sleepJump the difference

@@ -143,7 +143,12 @@ func (s *Session) Deliver(ctx context.Context, d *Delivery, body Body, done func
 	f := &deliverFrame{d: d, size: size}
 	if size > 0 && size <= maxInline {
 		if f.body = d.Body; int64(len(f.body)) != size {
-			f.body = make([]byte, size)
+			buf := *buffers.Get().(*[]byte)
+			if int64(cap(buf)) < size {
+				buf = make([]byte, maxInline) // for any of them
+			}
+			defer keepBuffer(buf) // send copies it
+			f.body = buf[:size]
 			if _, err := body.ReadAt(f.body, 0); err != nil && size > 0 {
 				s.window.release(size)
 				return fmt.Errorf("reading the body of %s: %w", d.ID, err)

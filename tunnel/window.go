@@ -33,26 +33,30 @@ func (w *window) take(size int64) {
 	w.used.Bytes += size
 }
 
-// try takes room if there is some and nobody waits for it.
+// try takes room if nobody waits for it.
 func (w *window) try(size int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.line.Len() > 0 || !w.fits(size) {
-		return false
+	return w.tryLocked(size)
+}
+
+func (w *window) tryLocked(size int64) bool {
+	ok := w.line.Len() == 0 && w.fits(size)
+	if ok {
+		w.take(size)
 	}
-	w.take(size)
-	return true
+	return ok
 }
 
 // acquire waits in line for room.
 func (w *window) acquire(ctx context.Context, size int64) error {
-	if w.try(size) {
+	w.mu.Lock()
+	if w.tryLocked(size) {
+		w.mu.Unlock()
 		return nil
 	}
-	w.mu.Lock()
 	p := &place{size, make(chan struct{})}
 	e := w.line.PushBack(p)
-	w.admit() // room may have come since
 	w.mu.Unlock()
 	select {
 	case <-p.ready:

@@ -8,7 +8,8 @@ import (
 )
 
 // Recorder is told of every attempt: when it begins, before the application
-// sees it, and how it ended. It must be safe for concurrent use.
+// sees it, and how it ended. It must be safe for concurrent use. One that is a
+// Noter too hears what the stages did meanwhile.
 type Recorder interface {
 	Begin(d *tunnel.Delivery)
 	End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.Duration)
@@ -20,7 +21,7 @@ func Record(to Recorder) Stage {
 		return tunnel.HandlerFunc(func(ctx context.Context, d *tunnel.Delivery) (*tunnel.Result, error) {
 			began := time.Now()
 			to.Begin(d)
-			r, err := next.Handle(ctx, d)
+			r, err := next.Handle(withNoter(ctx, to), d)
 			to.End(d, r, err, time.Since(began))
 			return r, err
 		})

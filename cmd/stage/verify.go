@@ -26,8 +26,6 @@ const (
 	CoversBody byte = 0x10
 	CoversTime byte = 0x20
 	CoversURL  byte = 0x40
-
-	outcome byte = 0x0f
 )
 
 // Byte is the judgement as one byte.
@@ -51,23 +49,6 @@ func (j *Judgement) Byte() byte {
 		}
 	}
 	return b
-}
-
-// Badge is the outcome in one word, "" when nothing was checked.
-func Badge(verdict byte) string {
-	switch verdict & outcome {
-	case OK:
-		return "ok"
-	case Bad:
-		return "bad"
-	case Unsigned, NoKey, UnknownProvider:
-		return "none"
-	case Stale, Future:
-		return "stale"
-	case Replayed:
-		return "replayed"
-	}
-	return ""
 }
 
 // maxExplained bounds the body of a message whose mismatch is looked into: the

@@ -29,6 +29,7 @@
 // # What it refuses
 //
 // It runs no code and backtracks nowhere. The length of a query, its depth and
-// terms are bounded, and so are the bytes of a body that are looked at and the
-// work for one match; a match that would cost more is none.
+// terms are bounded. Of a body the first 1 MiB is looked at, by a large regular
+// expression less, and the work for one match is bounded: a match that would
+// cost more is none.
 package query

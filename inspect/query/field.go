@@ -66,7 +66,7 @@ func Table() []Field {
 		{"ms", Duration, true, "ms:>200", "time to the end of the answer"},
 		{"target", Text, true, "target:*:3000*", "where it was sent"},
 		{"by", Text, true, "by:mock", "which part of the owner's side answered"},
-		{"failure", Text, true, "failure:*refused*", "why there was no answer"},
+		{"failure", Text, true, "failure:timed-out", "why there was no answer"},
 		{"fate", Text, true, "fate:retried", "what became of it at the relay"},
 		{"answer-header", Header, true, "answer-header:location", "a header of the answer"},
 		{"answer-body", Content, true, "answer-body:error", "text in the answer's body"},

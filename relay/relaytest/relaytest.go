@@ -107,6 +107,7 @@ func (r *Relay) Stop(t testing.TB) {
 func (r *Relay) Restart(t testing.TB) {
 	t.Helper()
 	r.Stop(t)
+	http.DefaultClient.CloseIdleConnections() // of the relay before
 	r.start(t, r.Addr)
 }
 
@@ -160,6 +161,13 @@ func (r *Relay) Dial(key string) func(context.Context) (tunnel.Conn, error) {
 	url := r.URL + "/v1/tunnel" // a restart keeps it
 	return func(ctx context.Context) (tunnel.Conn, error) {
 		return tunnel.DialWebSocket(ctx, http.DefaultClient, url, key)
+	}
+}
+
+// DialPoll is Dial over ordinary requests.
+func (r *Relay) DialPoll(key string) func(context.Context) (tunnel.Conn, error) {
+	return func(ctx context.Context) (tunnel.Conn, error) {
+		return tunnel.DialPoll(ctx, http.DefaultClient, r.URL+"/v1/poll", key)
 	}
 }
 
