@@ -69,7 +69,7 @@ cannot be reached; a COMMAND that fails ends the wait with its exit code.`,
 	f.StringVar(&o.relay, "relay", "", "relay to use, https://HOST (HOOK_RELAY); without one, an embedded relay on loopback")
 	f.StringVar(&o.relayCA, "relay-cacert", "", "certificate authority of the relay, PEM file")
 	f.StringVar(&o.endpoint, "endpoint", "", "use this endpoint of the folder and keep it (default: one that is revoked at the end)")
-	f.StringVar(&o.filter, "filter", "", "only webhooks that this query picks count (docs/queries.md)")
+	f.StringVar(&o.filter, "filter", "", "only webhooks that this query picks count")
 	f.StringArrayVar(&o.expect, "expect", nil, "query that each of them must fit, or the exit code is 3; repeatable")
 	f.IntVar(&o.count, "count", 1, "how many to wait for")
 	f.StringVar(&o.respond, "respond", "200", "answer to the senders: STATUS, STATUS:BODY or STATUS@FILE")

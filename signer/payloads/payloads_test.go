@@ -153,6 +153,13 @@ func TestCrossReferencesHold(t *testing.T) {
 	}
 }
 
+func TestNamedIDsAreTheSame(t *testing.T) {
+	n := bodyOf(t, "linear", "Issue.create", 1).get("data")
+	if a, b := n.get("stateId").text, n.get("state").get("id").text; a != b {
+		t.Errorf("the state is %q and %q", a, b)
+	}
+}
+
 func TestSettings(t *testing.T) {
 	set := []Setting{{"data.object.metadata.plan", "gold"}, {"data.object.amount_due", "1200"}, {"data.object.lines.data[0].taxes", `[{"amount":1}]`}}
 	s, err := Build("stripe", "invoice.paid", Options{At: at(), Set: set})
