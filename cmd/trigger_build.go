@@ -147,7 +147,9 @@ func (t *triggering) message(i int) (*message, error) {
 	if t.o.outOfOrder {
 		at = at.Add(time.Duration(t.o.count-1-i) * time.Second) // sent now, whenever it happened
 	}
-	signed, req, err := signRequest(t.scheme, req, t.keys, signer.SignOptions{At: at, ID: sample.DeliveryID, Params: t.params})
+	// The signed id is the sample's own where it has one: for PayPal and Mailgun it is not the event's.
+	id := signer.DeliveryID(&signer.Scheme{MessageID: t.scheme.MessageID}, req)
+	signed, req, err := signRequest(t.scheme, req, t.keys, signer.SignOptions{At: at, ID: id, Params: t.params})
 	if err != nil {
 		return nil, err
 	}
