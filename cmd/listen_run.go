@@ -245,6 +245,7 @@ func (l *listener) run(ctx context.Context) error {
 	child := l.startChild(within, cancel)
 	err := l.client.Run(within)
 	code := child.end()
+	err = errors.Join(err, l.line.aside.Close()) // what still runs is told of before the summary
 	l.summary()
 	if errors.Is(context.Cause(within), errTooLong) {
 		return fail(exitUnreachable, "", "relay %s was not reached for %s", l.api.base, l.o.exitOn)

@@ -33,6 +33,10 @@ func TestRefusesWhatTheSDKsRefuse(t *testing.T) {
 			req.Header.Set("X-Shopify-Hmac-Sha256", sig[:4]+"\n"+sig[4:])
 		}},
 		{name: "name of the hash in capitals", scheme: "github", change: replace("X-Hub-Signature-256", "sha256=", "SHA256=")},
+		{name: "hex in capitals", scheme: "stripe", change: func(req *signer.Request) {
+			stamp, sig, _ := strings.Cut(req.Header.Get("Stripe-Signature"), ",v1=")
+			req.Header.Set("Stripe-Signature", stamp+",v1="+strings.ToUpper(sig))
+		}},
 		{name: "version in capitals", scheme: "slack", change: replace("X-Slack-Signature", "v0=", "V0=")},
 		{name: "id added to a message signed without one", scheme: "mercado-pago", change: func(req *signer.Request) { req.URL += "?data.id=1" }},
 		{name: "request id added", scheme: "mercado-pago", change: func(req *signer.Request) { req.Header.Set("X-Request-Id", "r") }},

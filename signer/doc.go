@@ -13,7 +13,7 @@
 // empty secret or an empty signature, to choose a secret by what a message says about itself, to follow the jku, x5u or jwk of a token,
 // to let a token choose its algorithm, and to print a secret.
 //
-// Where the providers' own SDKs differ from each other it keeps to one rule. It takes hex in either case, spaces around the items of a list
-// and the items in any order. It refuses what some of them take: a header or a time given twice, base64 with its end cut off or with more
-// behind it, an unknown version, a time that is no plain integer, more than 20 signatures, and times too far in the future.
+// Where the providers' own SDKs differ from each other it keeps to one rule. It takes spaces around the items of a list and the items in any
+// order. It refuses what some of them take: a header or a time given twice, base64 with its end cut off or with more behind it, an unknown
+// version, a time that is no plain integer, more than 20 signatures, and times too far in the future.
 package signer

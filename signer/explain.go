@@ -259,6 +259,11 @@ func (e *explainer) textForm() (Diagnosis, bool) {
 	if e.scheme.Signature.Encoding == "plain" || e.scheme.Signature.From == "" {
 		return Diagnosis{}, false
 	}
+	loose := *e.scheme
+	loose.Signature.Lower, loose.Signature.Unpadded = false, true
+	if v, ok := e.holds(&loose, e.req, e.keys, e.opts); ok {
+		return e.found(CauseTextForm, v, "the signature is right, but written in capitals or without its padding: the provider's own SDK refuses it so")
+	}
 	for _, enc := range []string{"hex", "base64", "base64url"} {
 		for _, prefix := range []string{e.scheme.Signature.Prefix, "", "sha256=", "sha1=", "v1="} {
 			if enc == cmpOr(e.scheme.Signature.Encoding, "hex") && prefix == e.scheme.Signature.Prefix {

@@ -77,6 +77,7 @@ type Signature struct {
 	Optional  bool     `json:"prefix_optional,omitempty"`
 	Encoding  string   `json:"encoding,omitempty"` // "hex" (default), "base64", "base64url", "plain"
 	Unpadded  bool     `json:"unpadded,omitempty"` // base64 may come without its padding
+	Lower     bool     `json:"lower,omitempty"`    // hex in lower case only, as its SDK compares texts
 	Repeats   bool     `json:"repeats,omitempty"`  // the header may be sent several times
 	NoValue   string   `json:"no_value,omitempty"` // text the sender writes when it has no secret
 }

@@ -51,7 +51,7 @@ func mailProviders() []Provider {
 			Docs: "https://developers.mailersend.com/api/v1/webhooks.html#security",
 			Schemes: []Scheme{{
 				ID: "mailersend", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Signature"},
+				Signature: Signature{From: "header:Signature", Lower: true},
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"Signature": ""}, JSON: map[string]string{"/data/object": "", "/webhook_id": ""}},
 				Evidence:  "sdk mailersend@3.4.0",

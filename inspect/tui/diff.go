@@ -62,7 +62,7 @@ func (m *Model) compared(c compared) {
 // before what is in the second.
 func (m *Model) diffLines(c compared, w int) []line {
 	who := func(sign string, r role, f *inspect.Flow) line {
-		return line{{r, sign + " "}, {plain, m.clockTime(f.At) + "  "}, foreign(strong, from(f)), {plain, "  "}, foreign(plain, f.ID())}.cut(w)
+		return line{{r, sign + " "}, {plain, m.clockTime(f.At) + "  "}, glimpse(strong, from(f)), {plain, "  "}, foreign(plain, f.ID())}.cut(w)
 	}
 	out := []line{who("-", removed, c.a), who("+", added, c.b)}
 	if len(c.list) == 0 {
@@ -74,7 +74,7 @@ func (m *Model) diffLines(c compared, w int) []line {
 			part = d.Part
 			out = append(out, nil, line{{title, part}})
 		}
-		out = append(out, line{foreign(name, d.Path)}.cut(w))
+		out = append(out, line{glimpse(name, d.Path)}.cut(w))
 		if d.Op != inspect.Added {
 			out = append(out, line{{removed, "  - "}, foreign(removed, d.A)}.wrap(w, 4)...)
 		}

@@ -23,7 +23,7 @@ func (m *Model) header(w int) []line {
 	h := &m.head
 	left := line{{strong, " " + m.opts.Title + "  "}}
 	if h.ready.URL != "" {
-		left = append(left, foreign(link, h.ready.URL))
+		left = append(left, glimpse(link, h.ready.URL))
 	}
 	out := []line{spread(left, append(m.modeLine(), span{plain, " "}), w)}
 	if h.small || m.height < 16 {
@@ -38,7 +38,7 @@ func (m *Model) header(w int) []line {
 		if h.ready.Target == "" {
 			target = append(target, span{dim, "no target"})
 		} else {
-			target = append(target, foreign(plain, h.ready.Target))
+			target = append(target, glimpse(plain, h.ready.Target))
 		}
 		target = append(target, m.healthSpans()...)
 		relay := m.linkLine(true)
@@ -98,7 +98,7 @@ func (m *Model) healthSpans() line {
 	case h.Reason == "":
 		return line{{bad, " down"}}
 	}
-	return line{{bad, " down: "}, foreign(bad, h.Reason)}
+	return line{{bad, " down: "}, glimpse(bad, h.Reason)}
 }
 
 // linkLine is the state of the relay and, where there is room, the time that
@@ -182,7 +182,7 @@ func (m *Model) view() line {
 		l = append(l, spans...)
 	}
 	if m.filter.text != "" {
-		add(span{dim, "filter "}, foreign(strong, m.filter.text))
+		add(span{dim, "filter "}, glimpse(strong, m.filter.text))
 		if m.filter.running {
 			add(span{dim, "filtering …"})
 		}
@@ -197,7 +197,7 @@ func (m *Model) view() line {
 		add(span{dim, "by "}, span{strong, m.sort.String()})
 	}
 	if m.finding.needle != "" {
-		add(span{dim, "search "}, foreign(strong, m.finding.needle), span{dim, " " + strconv.Itoa(m.finding.count)})
+		add(span{dim, "search "}, glimpse(strong, m.finding.needle), span{dim, " " + strconv.Itoa(m.finding.count)})
 	}
 	return l
 }

@@ -26,6 +26,13 @@ func text(r role, s string) line { return line{foreign(r, s)} }
 // foreign is a span of text that others wrote.
 func foreign(r role, s string) span { return span{r, safetext.String(s)} }
 
+// glimpse is the beginning of a foreign text, for where there is one line of
+// it: what a stranger makes long costs nothing.
+func glimpse(r role, s string) span { return span{r, safetext.Limit(s, maxGlimpse)} }
+
+// maxGlimpse is more characters than a screen is wide.
+const maxGlimpse = 512
+
 func (l line) width() int {
 	n := 0
 	for _, s := range l {

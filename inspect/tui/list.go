@@ -39,9 +39,9 @@ func columnsFor(w int) []column {
 	}
 	add(56, column{title: "time", width: 8, cell: func(m *Model, r *row) span { return span{dim, r.flow.At.In(m.opts.Zone).Format("15:04:05")} }})
 	add(130, column{title: "age", width: 4, right: true, cell: func(m *Model, r *row) span { return span{dim, age(m.now.Sub(r.flow.At))} }})
-	add(38, column{title: "from", width: fromWidth, cell: func(_ *Model, r *row) span { return foreign(plain, from(r.flow)) }})
-	add(72, column{title: "method", width: 6, cell: func(_ *Model, r *row) span { return foreign(dim, r.flow.Delivery.Method) }})
-	cols = append(cols, column{title: "path", cell: func(_ *Model, r *row) span { return foreign(plain, r.flow.Delivery.Target) }})
+	add(38, column{title: "from", width: fromWidth, cell: func(_ *Model, r *row) span { return glimpse(plain, from(r.flow)) }})
+	add(72, column{title: "method", width: 6, cell: func(_ *Model, r *row) span { return glimpse(dim, r.flow.Delivery.Method) }})
+	cols = append(cols, column{title: "path", cell: func(_ *Model, r *row) span { return glimpse(plain, r.flow.Delivery.Target) }})
 	add(90, column{title: "size", width: 7, right: true, cell: func(_ *Model, r *row) span { return span{dim, bytesize(r.flow.BodySize)} }})
 	add(34, column{title: "code", width: 4, right: true, cell: func(_ *Model, r *row) span { return statusSpan(r.flow.Status()) }})
 	add(48, column{title: "took", width: 5, right: true, cell: tookCell})
@@ -152,7 +152,7 @@ func more(f *inspect.Flow) string {
 	}
 	for _, tag := range f.Tags {
 		if tag != inspect.Duplicate {
-			add(short(safetext.String(tag), 12))
+			add(safetext.Limit(tag, 12))
 		}
 	}
 	if f.Note != "" {

@@ -16,18 +16,18 @@ func (m *Model) welcome(w, h int) []part {
 	case r.URL == "":
 		say(span{strong, "  Connecting to the relay …"})
 		if m.head.link.Reason != "" {
-			lines = append(lines, line{{plain, "  "}, foreign(bad, m.head.link.Reason)}.wrap(w, 2)...)
+			lines = append(lines, line{{plain, "  "}, glimpse(bad, m.head.link.Reason)}.wrap(w, 2)...)
 		}
 	default:
 		say(span{strong, "  Waiting for the first webhook."})
 		say()
-		say(span{dim, "  send to   "}, foreign(link, r.URL))
+		say(span{dim, "  send to   "}, glimpse(link, r.URL))
 		if r.Local {
 			say(span{dim, "            from this machine only; --relay https://HOST gives a public URL"})
 		}
-		say(append(line{{dim, "  goes to   "}, foreign(plain, r.Target)}, m.healthSpans()...)...)
+		say(append(line{{dim, "  goes to   "}, glimpse(plain, r.Target)}, m.healthSpans()...)...)
 		if r.Endpoint != "" {
-			say(span{dim, "  endpoint  "}, foreign(plain, r.Endpoint))
+			say(span{dim, "  endpoint  "}, glimpse(plain, r.Endpoint))
 		}
 		if !r.ExpiresAt.IsZero() {
 			say(span{dim, "  expires   "}, span{plain, r.ExpiresAt.In(m.opts.Zone).Format("2 Jan 2006 15:04")}, span{dim, " (" + left(r.ExpiresAt.Sub(m.now)) + ")"})
