@@ -75,6 +75,9 @@ func newSending(env *Env, o *triggerOptions, expect func(int) bool) (*sending, e
 		base = http.DefaultTransport.(*http.Transport)
 	}
 	t := base.Clone()
+	if o.to != "" {
+		t.Proxy = nil // proxy variables are for the way to a relay
+	}
 	t.DisableCompression = true // no header that the provider does not send
 	if o.insecure {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // typed by the user: -k
@@ -123,7 +126,7 @@ func (s *sending) run(ctx context.Context, t *triggering) error {
 	s.summary()
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return silent{exitInterrupted}
 	case s.failed > 0 && s.failed == s.sent && s.o.to == "":
 		return fail(exitUnreachable, "is \"hook listen\" running in this folder? --to sends straight to an application", "the endpoint could not be reached")
 	case s.unmet > 0 && s.o.expect != "":

@@ -229,7 +229,7 @@ func (w *waiter) wait(ctx context.Context, client *tunnel.Client) error {
 				return w.result(command.wait(late))
 			}
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return w.inVain(silent{exitInterrupted})
 			}
 			return w.inVain(tunnelFailure(err, w.api.base))
 		case code := <-command.done:
@@ -243,7 +243,7 @@ func (w *waiter) wait(ctx context.Context, client *tunnel.Client) error {
 		case <-w.gone:
 			return w.inVain(fail(exitUnreachable, "", "relay %s was not reached for %s", w.api.base, formatDuration(w.o.exitOn)))
 		case <-ctx.Done():
-			return ctx.Err()
+			return w.inVain(silent{exitInterrupted})
 		}
 	}
 }
