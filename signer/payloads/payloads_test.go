@@ -72,9 +72,6 @@ func TestSignerKnowsTheEvent(t *testing.T) {
 		req := s.Request("https://hooks.example/h/1")
 		name := signer.Event(s.Scheme, req)
 		if name == "" {
-			if strings.HasPrefix(strings.Join(s.Scheme.Event, ""), "json:[]") {
-				return // the table's reader does not walk into a list that is the whole body yet
-			}
 			if len(s.Scheme.Event) > 0 && !none[s.Provider+" "+s.Event] {
 				t.Errorf("%s %s: the table finds no event", s.Provider, s.Event)
 			}
