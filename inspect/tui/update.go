@@ -161,7 +161,8 @@ func (m *Model) setLink(e Link) {
 
 // settle adds what the relay said of an attempt to its flow.
 func (m *Model) settle(e Settled) *row {
-	r := m.byID[e.ID]
+	k, _ := keyOfID(e.ID)
+	r := m.byID[k]
 	if r == nil {
 		return nil
 	}
