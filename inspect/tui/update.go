@@ -125,9 +125,6 @@ func (m *Model) take(b batch) tea.Cmd {
 			m.head.ready = e
 			m.head.link.State = Up
 			m.head.ended = false
-			if e.Backlog > 0 {
-				m.say(false, "%s arrived while you were away", count(e.Backlog, "webhook"))
-			}
 			m.head.catching = e.Backlog
 		case Link:
 			m.setLink(e)
