@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,6 +14,8 @@ const (
 	feedWords  = 256      // … of those about no flow: they find room when flows do not
 	feedBytes  = 64 << 20 // of the flows' bodies
 	frame      = time.Second / 30
+	busyFrame  = time.Second / 8 // while webhooks pour in: nobody reads them one by one
+	busyEvents = 64              // in one frame: that is pouring
 )
 
 // Feed carries events to the screen. Send never waits: a flow that changes
@@ -25,15 +26,15 @@ type Feed struct {
 
 	mu      sync.Mutex
 	waiting []Event
-	at      map[string]int // index in waiting of what is about a flow
-	words   int            // events in waiting that are about none
+	at      map[feedKey]int // index in waiting of what is about a flow
+	words   int             // events in waiting that are about none
 	bytes   int64
 	dropped int
 }
 
 // NewFeed makes a Feed.
 func NewFeed() *Feed {
-	return &Feed{wake: make(chan struct{}, 1), at: make(map[string]int)}
+	return &Feed{wake: make(chan struct{}, 1), at: make(map[feedKey]int)}
 }
 
 // Send queues an event for the screen.
@@ -41,9 +42,11 @@ func (f *Feed) Send(e Event) {
 	f.mu.Lock()
 	switch e := e.(type) {
 	case Seen:
-		f.keyed(e.Flow.ID(), e, weight(e.Flow))
+		f.keyed(feedKey{flowKey: keyOfFlow(e.Flow)}, e, weight(e.Flow))
 	case Settled:
-		f.keyed(e.ID+" "+strconv.Itoa(e.Attempt), e, 0)
+		if k, ok := keyOfID(e.ID); ok {
+			f.keyed(feedKey{k, e.Attempt}, e, 0)
+		}
 	default:
 		if f.words < feedWords {
 			f.waiting = append(f.waiting, e)
@@ -59,7 +62,7 @@ func (f *Feed) Send(e Event) {
 
 // keyed queues an event that takes the place of one with the same key, if
 // that still waits. The caller holds mu.
-func (f *Feed) keyed(id string, e Event, size int64) {
+func (f *Feed) keyed(id feedKey, e Event, size int64) {
 	if i, ok := f.at[id]; ok {
 		if old, ok := f.waiting[i].(Seen); ok {
 			f.bytes -= weight(old.Flow)
@@ -112,28 +115,38 @@ func (f *Feed) take() batch {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b := batch{f.waiting, f.dropped}
-	f.waiting, f.at, f.words, f.bytes = nil, make(map[string]int), 0, 0
+	f.waiting, f.at, f.words, f.bytes = nil, make(map[feedKey]int), 0, 0
 	return b
 }
 
 // pump hands batches to send, at most one a frame, until ctx ends. While send
 // is held up by a slow screen, events gather in the feed.
 func (f *Feed) pump(ctx context.Context, send func(batch)) {
-	pace := time.NewTicker(frame)
-	defer pace.Stop()
 	for {
+		wait := frame
 		select {
 		case <-f.wake:
-			send(f.take())
+			b := f.take()
+			send(b)
+			if len(b.events) > busyEvents {
+				wait = busyFrame
+			}
 		case <-ctx.Done():
 			return
 		}
 		select {
-		case <-pace.C:
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// feedKey is what an event is about: a flow, or what the relay said of one of
+// its attempts.
+type feedKey struct {
+	flowKey
+	settled int
 }
 
 // weight is the bytes of f's bodies that are in memory.

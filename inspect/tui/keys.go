@@ -111,7 +111,7 @@ func table() []action {
 		{id: "follow", group: moving, keys: keys("F"), in: inList, help: "follow the newest, on or off", do: (*Model).toggleFollow},
 		{id: "open", group: moving, keys: keys("enter", "right", "l", "d"), in: inList, help: "open the detail", hint: "open", do: (*Model).openDetail, can: (*Model).needFlow},
 		{id: "back", group: moving, keys: keys("esc", "left", "h", "q"), in: inDetail, help: "back to the list", hint: "back", do: (*Model).back},
-		{id: "close", group: moving, keys: keys("esc"), in: inList, help: "close the detail beside the list", do: (*Model).closeDetail},
+		{id: "close", group: moving, keys: keys("esc"), in: inList, help: "close the detail beside the list, then end the search", do: (*Model).closeDetail},
 		{id: "pane", group: moving, keys: keys("tab", "shift+tab"), in: inList, help: "to the other pane", do: (*Model).openDetail, can: (*Model).needFlow},
 		{id: "next-tab", group: moving, keys: keys("tab"), in: inDetail, help: "next tab", hint: "tabs", do: nextTab(1)},
 		{id: "previous-tab", group: moving, keys: keys("shift+tab"), in: inDetail, help: "previous tab", do: nextTab(-1)},

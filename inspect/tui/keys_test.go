@@ -71,7 +71,7 @@ func TestKeys(t *testing.T) {
 		{"Z clears what is hidden", "f 'provider:github enter Z", "", "4 hidden webhooks cleared"},
 		{"= wants two", "=", "", "mark two webhooks"},
 		{"- shows the detail elsewhere", "- -", "", "detail"},
-		{"q asks while something runs", "q", "", "is under way"},
+		{"q asks while something runs", "q", "", "One delivery is under way"},
 		{"ctrl+c drains", "ctrl+c", "stop", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -151,7 +151,13 @@ func more(f *inspect.Flow) string {
 		add("dup")
 	}
 	for _, tag := range f.Tags {
-		if tag != inspect.Duplicate {
+		switch tag {
+		case inspect.Duplicate:
+		case "re-signed":
+			add("+sig")
+		case "edited":
+			add("+edit")
+		default:
 			add(safetext.Limit(tag, 12))
 		}
 	}

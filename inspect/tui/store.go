@@ -3,9 +3,12 @@ package tui
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hookrelay/hook/inspect"
+	"github.com/hookrelay/hook/tunnel"
 )
 
 const (
@@ -13,6 +16,25 @@ const (
 	maxBytes = 128 << 20 // of their bodies in memory
 	trimStep = 256       // rows that go at a time, so that going is cheap
 )
+
+// flowKey is a flow's ID without making a text of it.
+type flowKey struct {
+	id     tunnel.ID
+	replay int
+}
+
+func keyOfFlow(f *inspect.Flow) flowKey { return flowKey{f.Delivery.ID, f.Replay} }
+
+// keyOfID is the key of a flow's ID as text.
+func keyOfID(s string) (flowKey, bool) {
+	text, replay, again := strings.Cut(s, ".")
+	id, err := tunnel.ParseID(text)
+	n := 0
+	if again && err == nil {
+		n, err = strconv.Atoi(replay)
+	}
+	return flowKey{id, n}, err == nil
+}
 
 // row is a flow in the list. Its flow is replaced, never changed.
 type row struct {
@@ -27,7 +49,7 @@ type row struct {
 // that the list shows.
 type store struct {
 	rows  []*row
-	byID  map[string]*row
+	byID  map[flowKey]*row
 	shown []*row
 	bytes int64
 
@@ -76,9 +98,9 @@ func (t *tally) add(f *inspect.Flow, n int) {
 // put adds a flow, or replaces the one of its ID.
 func (s *store) put(f *inspect.Flow) *row {
 	if s.byID == nil {
-		s.byID = make(map[string]*row)
+		s.byID = make(map[flowKey]*row)
 	}
-	id := f.ID()
+	id := keyOfFlow(f)
 	r, ok := s.byID[id]
 	if ok {
 		s.tally.add(r.flow, -1)
@@ -96,6 +118,9 @@ func (s *store) put(f *inspect.Flow) *row {
 // carry is f with what only the flow before it knows: marks and notes that
 // were made here, earlier attempts, what the relay has said already.
 func carry(old, f *inspect.Flow) *inspect.Flow {
+	if a, b := old.Last(), f.Last(); len(old.Attempts) == 1 && len(f.Attempts) == 1 && a.Number == b.Number && a.Settled == nil && !old.Marked && old.Note == "" {
+		return f
+	}
 	g := *f
 	g.Marked, g.Note = old.Marked || f.Marked, cmp.Or(f.Note, old.Note)
 	g.Attempts = nil
@@ -143,7 +168,7 @@ func (s *store) trim() {
 }
 
 func (s *store) drop(r *row) {
-	delete(s.byID, r.flow.ID())
+	delete(s.byID, keyOfFlow(r.flow))
 	s.bytes -= r.size
 }
 
@@ -164,11 +189,13 @@ func (s *store) clear(which func(*row) bool) int {
 
 // gone takes flows out that the history has let go; a marked one stays.
 func (s *store) gone(ids []string) {
-	list := map[string]bool{}
+	list := map[flowKey]bool{}
 	for _, id := range ids {
-		list[id] = true
+		if k, ok := keyOfID(id); ok {
+			list[k] = true
+		}
 	}
-	s.clear(func(r *row) bool { return list[r.flow.ID()] })
+	s.clear(func(r *row) bool { return list[keyOfFlow(r.flow)] })
 }
 
 func (s *store) visible(r *row) bool { return r.pick && (!s.only || r.flow.Marked) }

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
@@ -265,12 +264,4 @@ func listening(t *testing.T, w, h int, o Options) *driver {
 	}
 	d.events(list...)
 	return d
-}
-
-func mustJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
 }

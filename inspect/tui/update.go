@@ -125,9 +125,6 @@ func (m *Model) take(b batch) tea.Cmd {
 			m.head.ready = e
 			m.head.link.State = Up
 			m.head.ended = false
-			if e.Backlog > 0 {
-				m.say(false, "%s arrived while you were away", count(e.Backlog, "webhook"))
-			}
 			m.head.catching = e.Backlog
 		case Link:
 			m.setLink(e)
@@ -161,7 +158,8 @@ func (m *Model) setLink(e Link) {
 
 // settle adds what the relay said of an attempt to its flow.
 func (m *Model) settle(e Settled) *row {
-	r := m.byID[e.ID]
+	k, _ := keyOfID(e.ID)
+	r := m.byID[k]
 	if r == nil {
 		return nil
 	}
