@@ -35,7 +35,7 @@ func newRoot(env *Env) *cobra.Command {
 	root := &cobra.Command{
 		Use: "hook", Short: "Bring webhooks to localhost", Long: long,
 		SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Version:           stamp().Version,
 		Args:              cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,9 +51,10 @@ func newRoot(env *Env) *cobra.Command {
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
 		newInspect(env), newHistory(env), newReplay(env), newDiff(env), newDemo(env), newDoctor(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
-		newTrigger(env), newWait(env),
+		newTrigger(env), newWait(env), newCompletion(env),
 	)
 	root.AddCommand(newTopics()...)
+	addOffers(env, root)
 	return root
 }
 
