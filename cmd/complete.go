@@ -39,6 +39,7 @@ func argumentOffers(env *Env) map[string]offer {
 	flows, queue, secrets := env.offerFlows, env.offerQueue, env.offerSecretNames
 	return map[string]offer{
 		"hook listen":         offerCommand,
+		"hook wait":           nth(orFiles), // COMMAND
 		"hook sign":           nth(orFiles, offerProviders),
 		"hook verify":         nth(orFiles, offerProviders),
 		"hook trigger":        nth(noFiles, offerSamples, offerEvents),
