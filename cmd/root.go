@@ -22,6 +22,9 @@ Every command tells more with --help.`
 // env.Err.
 func Run(ctx context.Context, env Env, args []string) int {
 	root := newRoot(&env)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		addOffers(&env, root)
+	}
 	root.SetArgs(args)
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
@@ -54,7 +57,6 @@ func newRoot(env *Env) *cobra.Command {
 		newTrigger(env), newWait(env), newCompletion(env),
 	)
 	root.AddCommand(newTopics()...)
-	addOffers(env, root)
 	return root
 }
 
