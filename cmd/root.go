@@ -50,8 +50,9 @@ func newRoot(env *Env) *cobra.Command {
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
 		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
-		newTrigger(env),
+		newTrigger(env), newConfig(env),
 	)
+	root.PersistentFlags().StringVar(&env.profile, "profile", "", "profile of hook.yaml to put over the rest (HOOK_PROFILE)")
 	root.AddCommand(newTopics()...)
 	return root
 }
