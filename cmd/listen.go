@@ -42,12 +42,13 @@ type listenOptions struct {
 	stages    stageOptions
 	child     []string // command to run once ready
 
-	output   string
-	json     bool
-	printURL bool
-	noRetry  bool
-	exitOn   time.Duration
-	screen   *screen // nil: lines
+	transport string
+	output    string
+	json      bool
+	printURL  bool
+	noRetry   bool
+	exitOn    time.Duration
+	screen    *screen // nil: lines
 }
 
 func newListen(env *Env) *cobra.Command {
@@ -116,6 +117,7 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 	f.BoolVar(&o.allowTarget, "allow-target", false, "permit link-local and cloud metadata addresses as target")
 	o.signing.flags(c)
 	o.stages.flags(f)
+	choiceVar(c, &o.transport, "transport", "", string(tunnel.Auto), "what carries the tunnel: a websocket, ordinary requests (poll), or whichever gets through (auto)", string(tunnel.Auto), string(tunnel.WebSocket), string(tunnel.Poll))
 	choiceVar(c, &o.output, "output", "o", "auto", "the inspector (tui), lines (plain), json or quiet; auto is the inspector in a terminal, else lines", "auto", "tui", "plain", "json", "quiet")
 	f.BoolVar(&o.json, "json", false, "same as --output json")
 	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")

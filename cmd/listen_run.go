@@ -73,10 +73,14 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
-	l.client = tunnel.NewClient(tunnel.ClientOptions{
-		Dial: func(ctx context.Context) (tunnel.Conn, error) {
-			return tunnel.DialWebSocket(ctx, api.http, api.base+"/v1/tunnel", k.OwnerKey)
+	dialer := &tunnel.Dialer{
+		Client: api.http, Relay: api.base, Key: k.OwnerKey, Transport: tunnel.Transport(o.transport),
+		FellBack: func(why error) {
+			l.notice("WebSockets do not get through (" + plainCause(why) + "): polling instead")
 		},
+	}
+	l.client = tunnel.NewClient(tunnel.ClientOptions{
+		Dial:     dialer.Dial,
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
 		Handler: stage.Chain(line.last, stage.Record(l.flows), stage.Identify(o.signing.provider), signatures.verify, signatures.filter, line.filter,
 			signatures.handshake, signatures.block, line.mock, line.exec, line.chaos, line.route),
@@ -241,6 +245,7 @@ func (l *listener) run(ctx context.Context) error {
 	child := l.startChild(within, cancel)
 	err := l.client.Run(within)
 	code := child.end()
+	err = errors.Join(err, l.line.aside.Close()) // what still runs is told of before the summary
 	l.summary()
 	if errors.Is(context.Cause(within), errTooLong) {
 		return fail(exitUnreachable, "", "relay %s was not reached for %s", l.api.base, l.o.exitOn)

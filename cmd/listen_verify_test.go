@@ -11,7 +11,7 @@ import (
 
 // Whatever --provider asks of a relay, a relay takes.
 func TestRelayTakesThePolicyOfEveryProvider(t *testing.T) {
-	r := relaytest.Start(t, relay.Options{})
+	r := relaytest.Start(t, relay.Options{Loopback: true})
 	ep := r.Create(t, relay.EndpointRequest{})
 	for _, p := range signer.Providers() {
 		v := verifyFlags{provider: p.ID, handshake: "auto"}

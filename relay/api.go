@@ -52,6 +52,9 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc("GET /v1/endpoints/{id}/queue/{delivery}/body", s.itemBody)
 	mux.HandleFunc("GET /v1/tunnel", s.tunnel)
+	mux.HandleFunc("POST /v1/poll", s.openPoll)
+	mux.HandleFunc("GET /v1/poll/{session}", s.poll)
+	mux.HandleFunc("POST /v1/poll/{session}", s.pollSend)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { problemNotFound().write(w) })
 	return s.guard(mux)
 }

@@ -37,12 +37,12 @@ func (s *Server) tunnel(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the answer has been written
 	}
-	s.serveTunnel(conn, key, s.base(c))
+	s.serveTunnel(conn, key, s.base(c), func(*tunnel.Session) {})
 }
 
 // serveTunnel runs one connection of a listener; base is the relay's own URL
-// as the listener used it.
-func (s *Server) serveTunnel(conn tunnel.Conn, key, base string) {
+// as the listener used it. attached is told of the session.
+func (s *Server) serveTunnel(conn tunnel.Conn, key, base string, attached func(*tunnel.Session)) {
 	if a, ok := conn.(tunnel.Aborter); ok {
 		defer a.Abort()
 	}
@@ -70,6 +70,7 @@ func (s *Server) serveTunnel(conn tunnel.Conn, key, base string) {
 		say(conn, tunnel.CloseQuota, "the relay cannot store anything at the moment")
 		return
 	}
+	attached(ses)
 	s.log.Info("listener attached", "endpoint", h.label(), "epoch", ses.Epoch(), "client", safetext.String(hello.Client))
 	ctx, cancel := context.WithCancel(s.ctx)
 	dispatched := make(chan struct{})
@@ -134,6 +135,9 @@ func (h *hub) attach(ctx context.Context, conn tunnel.Conn, hello *tunnel.Hello,
 		ep, err = h.update(ctx, func(ep *Endpoint) error {
 			ep.Epoch++
 			ep.Instance = hello.Instance
+			if at, why, closed := ep.Closed(now); closed && why == Idled {
+				ep.ExpiresAt = at // a listener that comes for what is left does not open it again
+			}
 			ep.UsedAt = now
 			return nil
 		})

@@ -91,7 +91,7 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 		return refuse(problemGone(""))
 	}
 	if w.Use = w.Use && ep.MaxUses > 0; !w.Use {
-		return h.deliver(ctx, &ep, w)
+		return unstored(&ep, h.deliver(ctx, &ep, w))
 	}
 	if ep.Policy.Respond != Queue { // which takes the use as it stores
 		_, err := h.s.store.Use(ctx, h.id, 1, w.Delivery.ReceivedAt)
@@ -105,7 +105,7 @@ func (h *hub) Deliver(ctx context.Context, w Webhook) Answer {
 		h.counted()
 		w.Use = false
 	}
-	ans := h.deliver(ctx, &ep, w)
+	ans := unstored(&ep, h.deliver(ctx, &ep, w))
 	if ans.Refusal == nil {
 		h.intakeClosed() // if that was the last one
 	} else if !w.Use {
@@ -396,5 +396,16 @@ const (
 	bySenderLeft  = "left"
 	byHandshake   = "handshake"
 )
+
+// unstored makes every refusal of a webhook that must not be stored a 503: the
+// provider decides what it does without the answer.
+func unstored(ep *Endpoint, ans Answer) Answer {
+	if p := ans.Refusal; p != nil && ep.Policy.NeverStore && ep.Policy.Respond == Auto && p.Status > http.StatusInternalServerError {
+		own := p.after(retrySoon)
+		own.Status = http.StatusServiceUnavailable
+		ans.Refusal = &own
+	}
+	return ans
+}
 
 func refuse(p problem) Answer { return Answer{Refusal: &p, by: byRefused} }

@@ -40,12 +40,12 @@ func TestNothingIsStoredWherePolicySaysSo(t *testing.T) {
 		{"live, nobody listens", live, nil, 503, "no-listener", true},
 		{"never store, nobody listens", never, nil, 503, "no-listener", true},
 		{"live, refused", live, failing(tunnel.Refused), 502, "no-answer", false},
-		{"never store, refused", never, failing(tunnel.Refused), 502, "no-answer", false},
+		{"never store, refused", never, failing(tunnel.Refused), 503, "no-answer", true},
 		{"live, reset", live, failing(tunnel.Reset), 502, "no-answer", false},
 		{"live, garbage", live, failing(tunnel.Garbage), 502, "no-answer", false},
 		{"live, timed out", live, failing(tunnel.TimedOut), 504, "no-answer", false},
 		{"live, budget over", live, slow, 504, "budget", false},
-		{"never store, budget over", never, slow, 504, "budget", false},
+		{"never store, budget over", never, slow, 503, "budget", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := relaytest.Start(t, relay.Options{})

@@ -90,6 +90,7 @@ type Server struct {
 	changes  atomic.Uint64  // of records that were told of
 	unwatch  func()
 	sweep    chan struct{} // look for what is due
+	polls    *polls
 	stopping atomic.Bool
 
 	mu      sync.Mutex
@@ -138,7 +139,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		opts: opts, store: opts.Store, bus: opts.Bus, keys: opts.Keys, proxies: trusted, log: opts.Log,
 		rates: newRates(limits), budget: newByteBudget(opts.MaxInFlight, 0),
-		sweep: make(chan struct{}, 1), hubs: make(map[EndpointID]*hub), byHash: make(map[Hash]*hub),
+		sweep: make(chan struct{}, 1), polls: newPolls(), hubs: make(map[EndpointID]*hub), byHash: make(map[Hash]*hub),
 		tunnels: make(map[*tunnel.Session]func()),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -182,6 +183,7 @@ func (s *Server) drain(srv *http.Server) {
 	for _, ses := range s.sessions() {
 		ses.GoAway(goAwayAfter)
 	}
+	s.polls.leave(ctx)
 	// Answers that are under way go out; tunnels are not the server's concern.
 	if err := srv.Shutdown(ctx); err != nil {
 		srv.Close()

@@ -39,7 +39,7 @@ type ClientOptions struct {
 	Name     string  // program and version, for the relay's logs
 	Handler  Handler // called once for each delivery, up to Window.Deliveries at a time
 	Window   Window  // default DefaultDeliveries, DefaultBytes
-	MaxBody  int64   // default DefaultMaxBody
+	MaxBody  int64   // what is taken of one delivery at least; more where the relay says so, up to Window.Bytes; default DefaultMaxBody
 	Drain    time.Duration
 
 	// Probe tells whether the target can be reached now. When it is set and an
@@ -70,6 +70,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	epoch   uint64
+	maxBody int64 // of a delivery
 	link    *link // nil while there is no welcome
 	open    map[ID]*taken
 	said    Window // in the last hello
@@ -252,6 +253,7 @@ func (c *Client) attach(l *link, w *Welcome) {
 	c.mu.Lock()
 	c.epoch = w.Epoch
 	c.answers = w.MaxAnswer
+	c.maxBody = max(c.opts.MaxBody, min(w.MaxBody, c.opts.Window.Bytes)) // a relay may take more, within our own window
 	c.link = l
 	known := make(map[ID]bool, len(w.Resumed))
 	for _, id := range w.Resumed {
@@ -355,12 +357,12 @@ func (c *Client) dispatch(work context.Context, l *link, t frameType, payload []
 // relay that exceeds it is cut off. Answers that have not left yet count: a
 // relay that sends and does not read would fill the memory with them.
 func (c *Client) deliver(work context.Context, l *link, f *deliverFrame) error {
-	if f.size > c.opts.MaxBody {
-		return violation("body of %d bytes is over %d", f.size, c.opts.MaxBody)
-	}
 	t := &taken{d: f.d, attempt: f.d.Attempt, size: f.size, body: pieces{size: f.size}}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if f.size > c.maxBody {
+		return violation("body of %d bytes is over %d", f.size, c.maxBody)
+	}
 	if c.open[f.d.ID] != nil {
 		return violation("%s is under way already", f.d.ID)
 	}

@@ -14,9 +14,11 @@ const (
 	// PingInterval is how often each side asks whether the other is there.
 	PingInterval = 15 * time.Second
 	// DeadAfter is how long a side may stay silent. It is less than two ping
-	// intervals, so that a frozen peer is noticed within 25 s, and ten seconds
-	// more than one, so that a slow phone link is not taken for dead.
-	DeadAfter = 25 * time.Second
+	// intervals and, for the slack of timers and of what was on its way, half a
+	// second less than the 25 s within which a frozen peer is to be noticed; and
+	// nearly ten seconds more than one interval, so that a slow phone link is
+	// not taken for dead.
+	DeadAfter = 24*time.Second + 500*time.Millisecond
 	// stuckAfter is how long one message may take to leave: the other side
 	// pings but does not read.
 	stuckAfter = 60 * time.Second
@@ -39,7 +41,8 @@ type link struct {
 	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
 
 	mu      sync.Mutex
-	out     []byte        // whole frames, in order
+	full    [][]byte      // whole frames, in order, in buffers of about maxBatch
+	out     []byte        // and the last of them
 	bulk    []*bulk       // bodies in pieces, in turn
 	answers int           // in out, and bulk ones whose last piece is not taken
 	inline  int           // of answers: those in out
@@ -141,6 +144,10 @@ func keepBuffer(b []byte) {
 
 // queue appends a frame to out. Guarded by mu.
 func (l *link) queue(f frame) {
+	if len(l.out) >= maxBatch { // another one is cheaper than a larger one
+		l.full = append(l.full, l.out)
+		l.out = nil
+	}
 	if l.out == nil {
 		l.out = *buffers.Get().(*[]byte)
 	}
@@ -159,7 +166,7 @@ func (l *link) send(f frame) {
 // sendFirst queues a frame before all others. Only before write.
 func (l *link) sendFirst(f frame) {
 	l.mu.Lock()
-	l.out = append(appendFrame(nil, f), l.out...)
+	l.full = append([][]byte{appendFrame(nil, f)}, l.full...)
 	l.mu.Unlock()
 	l.poke()
 }
@@ -219,8 +226,8 @@ func (l *link) write() error {
 		}
 		for {
 			runtime.Gosched() // others may be about to add to this message
-			batch, piece, closing := l.take()
-			if len(batch) == 0 && piece == nil {
+			full, batch, piece, closing := l.take()
+			if len(full) == 0 && len(batch) == 0 && piece == nil {
 				if closing == nil {
 					break
 				}
@@ -234,20 +241,22 @@ func (l *link) write() error {
 					piece.failed(err)
 				}
 			}
-			if err := l.flush(batch); err != nil {
-				l.fail(err)
-				return context.Cause(l.ctx)
+			for _, b := range append(full, batch) {
+				if err := l.flush(b); err != nil {
+					l.fail(err)
+					return context.Cause(l.ctx)
+				}
+				keepBuffer(b)
 			}
-			keepBuffer(batch)
 		}
 	}
 }
 
 // take empties the queue of frames and picks the body whose turn it is.
-func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
+func (l *link) take() (full [][]byte, batch []byte, piece *bulk, closing *CloseError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	batch, l.out = l.out, nil
+	full, batch, l.full, l.out = l.full, l.out, nil, nil
 	l.answers -= l.inline
 	l.inline = 0
 	if l.pong != nil {
@@ -256,6 +265,9 @@ func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
 	}
 	if len(l.bulk) > 0 {
 		piece = l.bulk[0]
+		if batch == nil {
+			batch = *buffers.Get().(*[]byte)
+		}
 		copy(l.bulk, l.bulk[1:])
 		l.bulk = l.bulk[:len(l.bulk)-1]
 		if piece.off+pieceSize < piece.size {
@@ -264,7 +276,7 @@ func (l *link) take() (batch []byte, piece *bulk, closing *CloseError) {
 			l.answers--
 		}
 	}
-	return batch, piece, l.closing
+	return full, batch, piece, l.closing
 }
 
 func appendPiece(batch []byte, p *bulk) ([]byte, error) {

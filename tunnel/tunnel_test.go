@@ -23,7 +23,8 @@ type side struct {
 	hellos   []Hello
 	resume   func(h Hello, s *Session) // before Run
 	welcome  Welcome
-	conns    []*pipeEnd // the relay's ends
+	conns    []relayEnd // the relay's ends
+	polls    bool       // over polls instead of pipes
 	runs     sync.WaitGroup
 	refuse   error
 	sessions chan *Session
@@ -45,7 +46,7 @@ func (s *side) dial(ctx context.Context) (Conn, error) {
 	if s.refuse != nil {
 		return nil, s.refuse
 	}
-	a, b := newPipe(4)
+	a, b := s.pair()
 	s.conns = append(s.conns, b)
 	s.runs.Go(func() {
 		h, err := ReadHello(context.Background(), b)
@@ -110,8 +111,7 @@ func send(t *testing.T, s *Session, d *Delivery) <-chan Outcome {
 
 // A relay may have webhooks at hand before the session runs.
 func TestWelcomeComesFirst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		out := make(chan Outcome, 2)
 		s.resume = func(_ Hello, ses *Session) {
 			for _, body := range [][]byte{nil, make([]byte, 300<<10)} {
@@ -134,8 +134,7 @@ func TestWelcomeComesFirst(t *testing.T) {
 }
 
 func TestDeliveryAndAnswerAreExact(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		var got *Delivery
 		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: HandlerFunc(func(_ context.Context, d *Delivery) (*Result, error) {
 			got = d
@@ -161,8 +160,7 @@ func TestDeliveryAndAnswerAreExact(t *testing.T) {
 }
 
 func TestBodiesOfAllSizesArriveWhole(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: HandlerFunc(func(_ context.Context, d *Delivery) (*Result, error) {
 			sum := sha256.Sum256(d.Body)
 			answer := d.Body[:min(len(d.Body), 1<<20)]
@@ -200,8 +198,7 @@ func TestBodiesOfAllSizesArriveWhole(t *testing.T) {
 
 // While a large body is on its way, a small delivery passes it.
 func TestSmallDeliveriesPassLargeOnes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		var order []int
 		var mu sync.Mutex
 		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: HandlerFunc(func(_ context.Context, d *Delivery) (*Result, error) {
@@ -382,8 +379,7 @@ func TestRedialIsJitteredAndForEver(t *testing.T) {
 }
 
 func TestWakeFromSleepRedialsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		var mu sync.Mutex
 		slept := time.Duration(0)
 		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: replying(200), wall: func() time.Time {
@@ -411,8 +407,7 @@ func TestWakeFromSleepRedialsAtOnce(t *testing.T) {
 // The listener is back after the link broke: what ran goes on and is answered
 // once; what was answered is sent again; what the relay forgot is dropped.
 func TestResumption(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		finish := make(chan struct{})
 		calls := map[string]int{}
 		var mu sync.Mutex
@@ -487,8 +482,7 @@ func TestResumption(t *testing.T) {
 }
 
 func TestWindowHoldsDeliveriesBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		gate := make(chan struct{})
 		running, most := 0, 0
 		var mu sync.Mutex
@@ -531,8 +525,7 @@ func TestWindowHoldsDeliveriesBack(t *testing.T) {
 }
 
 func TestUnreachableTargetPausesUntilThePortOpens(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		var mu sync.Mutex
 		var probes []time.Time
 		down := true
@@ -594,8 +587,7 @@ func TestUnreachableTargetPausesUntilThePortOpens(t *testing.T) {
 }
 
 func TestStopDrains(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: HandlerFunc(func(ctx context.Context, d *Delivery) (*Result, error) {
 			if d.Target == "/slow" {
 				select {
@@ -665,8 +657,7 @@ func TestFinalCodesEndTheClient(t *testing.T) {
 }
 
 func TestGoAwayTellsWhenToRedial(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x", Handler: replying(200)})
 		stop := s.run(c)
 		ses := <-s.sessions
@@ -685,8 +676,7 @@ func TestGoAwayTellsWhenToRedial(t *testing.T) {
 }
 
 func TestSenderGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSide(t)
+	overBoth(t, func(t *testing.T, s *side) {
 		gone := make(chan SenderGone, 1)
 		c := NewClient(ClientOptions{Dial: s.dial, Endpoint: "x",
 			Handler: HandlerFunc(func(context.Context, *Delivery) (*Result, error) {

@@ -164,6 +164,14 @@ func (r *Relay) Dial(key string) func(context.Context) (tunnel.Conn, error) {
 	}
 }
 
+// DialPoll is Dial over ordinary requests.
+func (r *Relay) DialPoll(key string) func(context.Context) (tunnel.Conn, error) {
+	url := r.URL + "/v1/poll" // a restart keeps it
+	return func(ctx context.Context) (tunnel.Conn, error) {
+		return tunnel.DialPoll(ctx, http.DefaultClient, url, key)
+	}
+}
+
 // Listen attaches a listener with a handler and returns when it is ready. What
 // opts leaves out is filled in. stop ends it and returns what Run returned.
 func (r *Relay) Listen(t testing.TB, ep relay.EndpointView, opts tunnel.ClientOptions) (stop func() error) {
