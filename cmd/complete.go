@@ -40,6 +40,7 @@ func argumentOffers(env *Env) map[string]offer {
 	return map[string]offer{
 		"hook listen":         offerCommand,
 		"hook wait":           nth(orFiles), // COMMAND
+		"hook config check":   nth(orFiles),
 		"hook sign":           nth(orFiles, offerProviders),
 		"hook verify":         nth(orFiles, offerProviders),
 		"hook trigger":        nth(noFiles, offerSamples, offerEvents),
@@ -375,7 +376,10 @@ func (e *Env) offerQueue(c *cobra.Command, _ []string, _ string) []string {
 	if !e.stateThere("endpoints") {
 		return nil
 	}
-	o := ownedFlags{endpoint: defaultEndpoint}
+	if _, err := e.configure(c.Flags(), relaySettings...); err != nil {
+		return nil
+	}
+	o := ownedFlags{endpoint: defaultEndpoint, flags: c.Flags()}
 	for name, v := range map[string]*string{"relay": &o.relay, "relay-cacert": &o.relayCA, "endpoint": &o.endpoint} {
 		if f := c.Flags().Lookup(name); f != nil {
 			*v = f.Value.String()

@@ -34,6 +34,8 @@ type Env struct {
 	Keychain Keychain // nil: that of the operating system
 
 	InTTY, OutTTY, ErrTTY bool
+
+	profile string // --profile: which part of the settings files is put over the rest
 }
 
 // Main runs hook as a program and returns its exit code. The first interrupt

@@ -82,7 +82,10 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 				if o.forward != "" {
 					return usage("give the target once: hook listen "+given[0], "two targets: %q and %q", given[0], o.forward)
 				}
-				o.forward = given[0]
+				must(c.Flags().Set("forward", given[0]))
+			}
+			if o.signing.own, err = env.configure(c.Flags()); err != nil {
+				return err
 			}
 			o.changed = c.Flags().Changed
 			if on, err := o.wantsScreen(env); err != nil {

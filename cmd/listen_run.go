@@ -32,13 +32,9 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 	if !plainName(o.endpoint) {
 		return usage("use letters, digits, - and _", "endpoint name %q", o.endpoint)
 	}
-	relayURL := o.relay
-	if relayURL == "" {
-		relayURL = env.Getenv("HOOK_RELAY")
-	}
 	api := &relayAPI{http: env.client()}
 	token := env.Getenv("HOOK_TOKEN")
-	if relayURL == "" {
+	if o.relay == "" {
 		local, err := startEmbedded(env, k)
 		if err != nil {
 			return err
@@ -47,7 +43,7 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 		api.base, token = local.url, local.token
 		api.http.Transport = &http.Transport{Proxy: nil}
 	} else {
-		if api.base, err = parseRelay(relayURL); err != nil {
+		if api.base, err = parseRelay(o.relay); err != nil {
 			return err
 		}
 		k.Relay = api.base

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type verifyFlags struct {
 	onInvalid string
 	dedupe    string
 	handshake string
+	own       []*signer.Scheme // of the settings files
 }
 
 func (v *verifyFlags) flags(c *cobra.Command) {
@@ -40,6 +42,16 @@ func (v *verifyFlags) flags(c *cobra.Command) {
 	choiceVar(c, &v.onInvalid, "on-invalid", "", "warn", "what to do with a webhook whose signature does not hold: warn, or block (answer 401)", "warn", "block")
 	choiceVar(c, &v.dedupe, "dedupe", "", "mark", "what to do with a verified webhook that was answered before: mark, or drop (answer 200)", "mark", "drop")
 	choiceVar(c, &v.handshake, "handshake", "", "auto", "answer a provider's test of the endpoint: auto or off", "auto", "off")
+}
+
+// find is whose signatures are checked: a provider, or an own scheme.
+func (v *verifyFlags) find(who string) (*signTarget, error) {
+	for _, s := range v.own {
+		if s.ID == who {
+			return &signTarget{id: s.ID, name: cmp.Or(s.Name, s.ID), schemes: []*signer.Scheme{s}}, nil
+		}
+	}
+	return findTarget(who, v.scheme)
 }
 
 // row is the provider that --provider names.
@@ -112,7 +124,7 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 	if checks {
 		o := stage.JudgeOptions{Keys: keys, Options: options, Others: env.otherSecrets()}
 		if who != autoProvider {
-			t, err := findTarget(who, v.scheme)
+			t, err := v.find(who)
 			if err != nil {
 				return nil, err
 			}

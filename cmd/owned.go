@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hookrelay/hook/relay/bolt"
 )
@@ -19,10 +20,12 @@ import (
 type ownedFlags struct {
 	relay, relayCA, endpoint string
 	json                     bool
+	flags                    *pflag.FlagSet
 }
 
 func (o *ownedFlags) add(c *cobra.Command) {
 	f := c.Flags()
+	o.flags = f
 	f.StringVar(&o.relay, "relay", "", "relay of the endpoint (HOOK_RELAY); without one, the embedded relay")
 	f.StringVar(&o.relayCA, "relay-cacert", "", "certificate authority of the relay, PEM file")
 	f.StringVar(&o.endpoint, "endpoint", defaultEndpoint, "name of the endpoint in this project folder")
@@ -31,13 +34,12 @@ func (o *ownedFlags) add(c *cobra.Command) {
 
 // place is the endpoint that the flags name, without what is remembered of it.
 func (o *ownedFlags) place(env *Env) (*knownEndpoint, error) {
-	k := &knownEndpoint{Name: o.endpoint, Folder: env.project(), Relay: embedded}
-	url := o.relay
-	if url == "" {
-		url = env.Getenv("HOOK_RELAY")
+	if _, err := env.configure(o.flags, relaySettings...); err != nil {
+		return nil, err
 	}
-	if url != "" {
-		base, err := parseRelay(url)
+	k := &knownEndpoint{Name: o.endpoint, Folder: env.project(), Relay: embedded}
+	if o.relay != "" {
+		base, err := parseRelay(o.relay)
 		if err != nil {
 			return nil, err
 		}

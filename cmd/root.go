@@ -54,8 +54,9 @@ func newRoot(env *Env) *cobra.Command {
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
 		newInspect(env), newHistory(env), newReplay(env), newDiff(env), newDemo(env), newDoctor(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
-		newTrigger(env), newWait(env), newCompletion(env),
+		newTrigger(env), newWait(env), newConfig(env), newCompletion(env),
 	)
+	root.PersistentFlags().StringVar(&env.profile, "profile", "", "profile of hook.yaml to put over the rest (HOOK_PROFILE)")
 	root.AddCommand(newTopics()...)
 	return root
 }

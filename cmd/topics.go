@@ -55,6 +55,9 @@ Data goes to standard output, talk to standard error: "hook: what failed: why", 
 "hint: what to type next".`
 
 const helpEnvironment = `  HOOK_RELAY       relay to use when --relay is not given
+  HOOK_PROFILE     profile of hook.yaml when --profile is not given
+  HOOK_ENDPOINT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_TTL …   as the flags of these names:
+                   docs/config.md
   HOOK_TOKEN       creation token of that relay
   HOOK_STATE_DIR   where endpoints with their owner keys, embedded relays and history
                    are kept; default $XDG_STATE_HOME/hook or ~/.local/state/hook

@@ -150,7 +150,6 @@ func (m *Model) exportMenu() tea.Cmd {
 	if len(list) == 1 {
 		add("r", "raw HTTP", FormRaw)
 	}
-	add("t", "test stub", FormTest)
 	m.over = u
 	return nil
 }

@@ -23,7 +23,7 @@ func TestMonkey(t *testing.T) {
 	listed(d)
 	s := &sampler{n: 100}
 	list := nasties()
-	for i := range 3000 {
+	for i := range 1500 {
 		switch n := r.IntN(20); {
 		case n == 0:
 			d.send(tea.WindowSizeMsg{Width: 40 + r.IntN(140), Height: 8 + r.IntN(50)})

@@ -96,7 +96,6 @@ const (
 	FormHAR      Form = "har"      // export
 	FormCassette Form = "cassette" // export: JSON Lines
 	FormRaw      Form = "raw"      // export
-	FormTest     Form = "test"     // export
 )
 
 // Terminal is the terminal while it belongs to another program.
