@@ -18,6 +18,9 @@ type kind int
 const (
 	kindText kind = iota
 	kindName
+	kindProvider
+	kindPath
+	kindHost
 	kindRelay
 	kindTarget
 	kindDuration
@@ -74,6 +77,15 @@ func (s *setting) check(text string, known func(secret string) bool) error {
 		if !plainName(text) {
 			return bad("use letters, digits, -, _ and .", errors.New("that is no name"))
 		}
+	case kindProvider:
+		_, err := findTarget(text, "")
+		return bad("\"hook providers\" lists them", err)
+	case kindPath, kindHost:
+		opts := tunnel.ForwardOptions{PathPrefix: text}
+		if s.kind == kindHost {
+			opts = tunnel.ForwardOptions{HostHeader: text}
+		}
+		return bad("write it like "+map[kind]string{kindPath: "/hooks", kindHost: "app.example"}[s.kind], checkForward(opts))
 	case kindRelay:
 		_, err := parseRelay(text)
 		return bad("give the relay as https://hooks.example", err)
@@ -124,6 +136,19 @@ func (s *setting) check(text string, known func(secret string) bool) error {
 		}
 	}
 	return nil
+}
+
+// checkForward tells whether a forwarder would take the options.
+func checkForward(opts tunnel.ForwardOptions) error {
+	var err error
+	if opts.Target, err = tunnel.ParseTarget("3000"); err != nil {
+		return err
+	}
+	f, err := tunnel.NewForwarder(opts)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // outputs are the words of --output.

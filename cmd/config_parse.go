@@ -2,12 +2,11 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -19,6 +18,8 @@ import (
 // a stranger's file to be read without a thought.
 const (
 	maxSettings      = 256 << 10 // bytes
+	maxSettingValue  = 4 << 10   // bytes of one value: rules are tried at every =, so that time grows with the square
+	maxSettingItems  = 512       // in a list or a map
 	maxSettingErrors = 20        // shown; the rest follows from them, or waits
 	maxSettingDepth  = 24
 )
@@ -109,88 +110,6 @@ func (r *configReader) at(n *yaml.Node, hint, format string, args ...any) {
 	r.fail(max(n.Line, 1), max(n.Column, 1), hint, format, args...)
 }
 
-var yamlLine = regexp.MustCompile(`line ([0-9]+): `)
-
-// syntax reports what is no YAML. The library says the line at best.
-func (r *configReader) syntax(err error) {
-	line, what := 1, strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := yamlLine.FindStringSubmatch(what); m != nil {
-		line, _ = strconv.Atoi(m[1]) // digits
-		what = strings.Replace(what, m[0], "", 1)
-	}
-	r.fail(max(line, 1), 1, "indent with spaces, put a space behind each colon, and quote texts with special characters", "this is no YAML: %s", what)
-}
-
-// plain refuses what makes a file mean other than it reads: anchors, aliases,
-// tags; and secrets, wherever they stand.
-func (r *configReader) plain(n *yaml.Node, depth int) bool {
-	switch {
-	case depth > maxSettingDepth:
-		r.at(n, "no setting is nested so deeply", "more than %d levels", maxSettingDepth)
-		return false
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		r.at(n, "write the value out; profiles hold what differs", "anchors and aliases are not read")
-		return false
-	case n.Style&yaml.TaggedStyle != 0:
-		r.at(n, "leave the tag out; quote what is a text", "the tag %q is not read", n.Tag)
-		return false
-	case n.Kind == yaml.ScalarNode && looksSecret(n.Value):
-		r.at(n, fileSecretHint, "this is a secret itself: a file holds references only")
-		return false
-	case n.Kind == yaml.ScalarNode && strings.ContainsRune(n.Value, 0):
-		r.at(n, "leave it out", "the value %q holds a NUL", short(n.Value))
-		return false
-	}
-	ok := true
-	for _, c := range n.Content {
-		ok = r.plain(c, depth+1) && ok
-	}
-	return ok
-}
-
-// short is a foreign value, cut.
-func short(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
-}
-
-// pairs walks a mapping: its keys once each.
-func (r *configReader) pairs(n *yaml.Node, what string, do func(key, value *yaml.Node)) {
-	if n.Kind != yaml.MappingNode {
-		r.at(n, "write one \"key: value\" a line", "%s: expected keys with values, not %s", what, shape(n))
-		return
-	}
-	seen := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind != yaml.ScalarNode {
-			r.at(key, "a key is a word", "%s: %s stands where a key belongs", what, shape(key))
-			continue
-		}
-		if first, twice := seen[key.Value]; twice {
-			r.at(key, fmt.Sprintf("keep one of them; the other is in line %d", first), "the key %q is given twice", short(key.Value))
-			continue
-		}
-		seen[key.Value] = key.Line
-		do(key, value)
-	}
-}
-
-func shape(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "keys with values"
-	case yaml.SequenceNode:
-		return "a list"
-	}
-	if n.Tag == "!!null" {
-		return "nothing"
-	}
-	return fmt.Sprintf("%q", short(n.Value))
-}
-
 // top reads what stands in a file beside the settings.
 func (r *configReader) top(root *yaml.Node) {
 	var profiles *yaml.Node
@@ -260,6 +179,25 @@ func (r *configReader) section(n *yaml.Node, prefix, profile string, into map[st
 	})
 	if prefix == "" {
 		r.contradictions(into)
+		r.signer(into)
+	}
+}
+
+// signer looks for who is to be verified among the providers and among the own
+// schemes of the file.
+func (r *configReader) signer(values map[string]*configValue) {
+	v := values["verify.provider"]
+	if v == nil || v.texts[0] == autoProvider || v.texts[0] == "off" {
+		return
+	}
+	for _, section := range []map[string]*configValue{values, r.file.values} {
+		if own := section["schemes"]; own != nil && slices.ContainsFunc(own.schemes, func(s *signer.Scheme) bool { return s.ID == v.texts[0] }) {
+			return
+		}
+	}
+	var f *failure
+	if _, err := findTarget(v.texts[0], ""); errors.As(err, &f) {
+		r.fail(v.line, v.col, cmp.Or(f.hint, "\"hook providers\" lists them"), "verify.provider: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func noSecret(string) bool { return false }
@@ -147,9 +148,19 @@ func TestConfigBounds(t *testing.T) {
 		"tag":   "exec: !!binary aGk=\n",
 		"merge": "<<: {exec: a}\n",
 		"key":   "? [a]\n: b\n",
+		"value": "routes: '" + strings.Repeat("a=", maxSettingValue) + "'\n",
+		"items": "filters: [" + strings.Repeat("a, ", 2*maxSettingItems+1) + "]\n",
 	} {
 		if _, errs := parseConfig("hook.yaml", []byte(text), noSecret); len(errs) == 0 {
 			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+func TestConfigDurations(t *testing.T) {
+	for _, d := range []time.Duration{0, time.Second, 30 * time.Second, 90 * time.Second, 20 * time.Minute, 10 * time.Hour, 72 * time.Hour, 7 * 24 * time.Hour, 1500 * time.Millisecond} {
+		if got, err := parseDuration(formatDuration(d)); err != nil || got != d {
+			t.Errorf("%s is shown as %q: %v, %v", d, formatDuration(d), got, err)
 		}
 	}
 }

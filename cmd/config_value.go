@@ -61,10 +61,10 @@ func (r *configReader) checked(row *setting, n *yaml.Node, text string) {
 	case err == nil:
 	case errors.As(err, &w) && w.hide:
 		r.at(n, w.hint, "%s: %s", row.path, w.what)
-	case errors.As(err, &w) && strings.Contains(w.what, strconv.Quote(text)):
+	case errors.As(err, &w) && strings.Contains(w.what, strconv.Quote(text)) && len(text) < maxShown:
 		r.at(n, w.hint, "%s: %s", row.path, w.what)
 	case errors.As(err, &w):
-		r.at(n, w.hint, "%s: %q: %s", row.path, short(text), w.what)
+		r.at(n, w.hint, "%s: %q: %s", row.path, short(text), cut(w.what))
 	default:
 		r.at(n, "", "%s: %q: %v", row.path, short(text), err)
 	}

@@ -42,6 +42,7 @@ type listenOptions struct {
 	stages    stageOptions
 	child     []string // command to run once ready
 
+	keys      map[string][]string // bindings of the inspector, of the settings files
 	transport string
 	output    string
 	json      bool
@@ -84,9 +85,11 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 				}
 				must(c.Flags().Set("forward", given[0]))
 			}
-			if o.signing.own, err = env.configure(c.Flags()); err != nil {
+			own, err := env.configure(c.Flags())
+			if err != nil {
 				return err
 			}
+			o.signing.own, o.keys = own.schemes, own.keys
 			o.changed = c.Flags().Changed
 			if on, err := o.wantsScreen(env); err != nil {
 				return err
