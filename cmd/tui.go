@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookrelay/hook/inspect"
@@ -31,6 +32,7 @@ type screen struct {
 	listener *listener // nil where nothing listens
 	began    chan struct{}
 	ended    chan struct{} // closed when the listener has returned
+	sent     atomic.Uint64 // samples
 	stop     context.CancelFunc
 
 	mu      sync.Mutex // guards what follows

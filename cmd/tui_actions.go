@@ -13,6 +13,7 @@ import (
 	"github.com/hookrelay/hook/inspect"
 	"github.com/hookrelay/hook/inspect/tui"
 	"github.com/hookrelay/hook/signer"
+	"github.com/hookrelay/hook/signer/payloads"
 	"github.com/hookrelay/hook/tunnel"
 )
 
@@ -153,13 +154,24 @@ func (s *screen) verify(ctx context.Context, f *inspect.Flow, ref string) (*insp
 	return f.Verified(got.Verdict, got.Diagnosis), nil
 }
 
-// sample sends a signed webhook to the endpoint, as a provider would.
+// sample sends a signed webhook to the endpoint, as a provider would: an
+// event of the provider being verified, another one each time.
 func (s *screen) sample(ctx context.Context) error {
 	v := &s.o.signing
-	who, keys := cmp.Or(v.provider, v.verify, "github"), []signer.Key{{ID: "sample", Secret: sampleSecret}}
-	if who == autoProvider || who == "off" || len(v.secrets) == 0 {
-		who = "github"
+	who := cmp.Or(v.provider, v.verify, "github")
+	if t, err := findTarget(who, ""); err == nil {
+		who = t.id
 	}
+	events := payloads.Events(who)
+	if len(events) == 0 || len(v.secrets) == 0 {
+		who, events = "github", payloads.Events("github")
+	}
+	seed := s.sent.Add(1) - 1
+	sample, err := payloads.Build(who, events[seed%uint64(len(events))].Name, payloads.Options{Seed: seed, At: time.Now()})
+	if err != nil {
+		return err
+	}
+	keys := []signer.Key{{ID: "sample", Secret: sampleSecret}}
 	if len(v.secrets) > 0 {
 		own, err := s.env.secrets(ctx, v.secrets)
 		if err != nil {
@@ -167,16 +179,9 @@ func (s *screen) sample(ctx context.Context) error {
 		}
 		keys = own
 	}
-	t, err := findTarget(who, "")
-	if err != nil {
-		return hinted(err)
-	}
-	body := []byte(`{"type":"hook.sample","zen":"Approachable is better than simple.","message":"sent by T in the inspector"}`)
-	req := &signer.Request{Method: http.MethodPost, URL: s.listener.url, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
-	if who == "github" {
-		req.Header.Set("X-GitHub-Event", "ping")
-	}
-	signed, req, err := signRequest(schemeFor(t.schemes, body), req, keys, signer.SignOptions{At: time.Now()})
+	req := sample.Request(s.listener.url)
+	id := signer.DeliveryID(&signer.Scheme{MessageID: sample.Scheme.MessageID}, req)
+	signed, req, err := signRequest(sample.Scheme, req, keys, signer.SignOptions{At: sample.At, ID: id})
 	if err != nil {
 		return hinted(err)
 	}
