@@ -329,7 +329,7 @@ func TestAttacksTakeNoMemory(t *testing.T) {
 			t.Parallel()
 			url, came := fakeRelay(t, attack)
 			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHostileListenerChild$", "-test.timeout=60s")
-			child.Env = append(os.Environ(), hostileChild+"="+url)
+			child.Env = append(os.Environ(), hostileChild+"="+url, "GOGC=20") // what is held counts, not what is not collected yet
 			out, err := child.CombinedOutput()
 			if err != nil {
 				t.Fatalf("the listener crashed: %v\n%s", err, out)
