@@ -29,7 +29,7 @@ func newDemo(env *Env) *cobra.Command {
 		Long: `Run a relay, a listener and a sample application on loopback, and send signed
 webhooks of several providers through them: one has a bad signature, one comes while
 the application is down. Nothing is left behind.`,
-		Example: "  hook demo",
+		Example: "  hook demo\n  NO_COLOR=1 hook demo > demo.txt",
 		Args:    args(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), env) },
 	}

@@ -297,7 +297,7 @@ func historyPurge(env *Env) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use: "purge", Short: "Delete the whole history from disk", Args: args(0, 0),
-		Example: "  hook history purge --yes",
+		Example: "  hook history purge --yes\n  HOOK_STATE_DIR=/tmp/ci hook history purge --yes",
 		RunE: func(*cobra.Command, []string) error {
 			if !yes {
 				return usage("hook history purge --yes", "this deletes all recorded flows")

@@ -49,6 +49,7 @@ type listenOptions struct {
 	printURL  bool
 	noRetry   bool
 	exitOn    time.Duration
+	screen    *screen // nil: lines
 }
 
 func newListen(env *Env) *cobra.Command {
@@ -90,6 +91,11 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 			}
 			o.signing.own, o.keys = own.schemes, own.keys
 			o.changed = c.Flags().Changed
+			if on, err := o.wantsScreen(env); err != nil {
+				return err
+			} else if on {
+				return listenOnScreen(c.Context(), env, &o)
+			}
 			return runListen(c.Context(), env, &o)
 		},
 	}
@@ -118,7 +124,7 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 	o.signing.flags(c)
 	o.stages.flags(f)
 	choiceVar(c, &o.transport, "transport", "", string(tunnel.Auto), "what carries the tunnel: a websocket, ordinary requests (poll), or whichever gets through (auto)", string(tunnel.Auto), string(tunnel.WebSocket), string(tunnel.Poll))
-	choiceVar(c, &o.output, "output", "o", "plain", "plain, json or quiet", "plain", "json", "quiet")
+	choiceVar(c, &o.output, "output", "o", "auto", "the inspector (tui), lines (plain), json or quiet; auto is the inspector in a terminal, else lines", "auto", "tui", "plain", "json", "quiet")
 	f.BoolVar(&o.json, "json", false, "same as --output json")
 	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")
 	f.BoolVar(&o.noHistory, "no-history", false, "record nothing on disk")

@@ -116,6 +116,8 @@ func trustRelay(c *http.Client, path string) error {
 func (o *listenOptions) newSink(env *Env) inspect.Sink {
 	colour := env.colour(env.OutTTY && env.ErrTTY)
 	switch {
+	case o.screen != nil:
+		return o.screen
 	case o.json || o.output == "json":
 		return inspect.NewJSON(env.Out)
 	case o.output == "quiet" || o.printURL:
@@ -233,9 +235,13 @@ func (l *listener) run(ctx context.Context) error {
 		l.timer = time.AfterFunc(l.o.exitOn, func() { cancel(errTooLong) })
 		defer l.timer.Stop()
 	}
+	if l.o.screen != nil {
+		defer l.o.screen.attach(within, l)()
+	}
 	child := l.startChild(within, cancel)
 	err := l.client.Run(within)
 	code := child.end()
+	err = errors.Join(err, l.line.aside.Close()) // what still runs is told of before the summary
 	l.summary()
 	if errors.Is(context.Cause(within), errTooLong) {
 		return fail(exitUnreachable, "", "relay %s was not reached for %s", l.api.base, l.o.exitOn)

@@ -298,7 +298,7 @@ func newRelayToken(env *Env) *cobra.Command {
 		Long: `Make a creation token. It is printed once; the relay's file gets its name and
 hash. Give it to the one who listens, as HOOK_TOKEN. Several names may stand in the
 file; to rotate, add the new one and later remove the old line.`,
-		Example: "  hook relay token alice --file tokens\n  HOOK_TOKEN=… hook listen 3000 --relay https://hooks.example",
+		Example: "  hook relay token alice --file tokens\n  hook relay token ci --file tokens > ci.token\n  HOOK_TOKEN=… hook listen 3000 --relay https://hooks.example",
 		Args:    args(1, 1),
 		RunE: func(_ *cobra.Command, given []string) error {
 			if name := given[0]; name == "" || len(name) > 64 || !plainName(name) {

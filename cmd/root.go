@@ -14,6 +14,7 @@ const long = `hook brings webhooks to localhost.
   hook listen 3000        give me a URL; what is posted to it reaches localhost:3000
   hook relay              run a relay of your own
   hook demo               see it work on this machine
+  hook doctor             look for what keeps webhooks from arriving
 
 Every command tells more with --help.`
 
@@ -34,7 +35,7 @@ func newRoot(env *Env) *cobra.Command {
 	root := &cobra.Command{
 		Use: "hook", Short: "Bring webhooks to localhost", Long: long,
 		SilenceUsage: true, SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Version:           stamp().Version,
 		Args:              cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -48,12 +49,13 @@ func newRoot(env *Env) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
-		newHistory(env), newReplay(env), newDiff(env), newDemo(env), newVersion(env),
+		newInspect(env), newHistory(env), newReplay(env), newDiff(env), newDemo(env), newDoctor(env), newVersion(env),
 		newSign(env), newVerify(env), newProviders(env), newKeys(env), newSecret(env),
-		newTrigger(env), newConfig(env),
+		newTrigger(env), newWait(env), newConfig(env), newCompletion(env),
 	)
 	root.PersistentFlags().StringVar(&env.profile, "profile", "", "profile of hook.yaml to put over the rest (HOOK_PROFILE)")
 	root.AddCommand(newTopics()...)
+	addOffers(env, root)
 	return root
 }
 

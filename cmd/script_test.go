@@ -52,6 +52,10 @@ func TestMain(m *testing.M) {
 //	absent TEXT FILE…          no FILE, nor stdout or stderr, holds TEXT
 //	post [-X METHOD] [-H HEADER]… URL [BODY|@FILE]   status and body on stdout
 func TestScripts(t *testing.T) {
+	recipes, err := filepath.Abs(filepath.Join("..", "docs", "recipes"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -63,6 +67,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			e.Setenv("HOOK_RELAY", "")
 			e.Setenv("DBUS_SESSION_BUS_ADDRESS", "") // no keychain of the one who runs the tests
+			e.Setenv("RECIPES", recipes)
 			e.Setenv("NO_COLOR", "1")
 			b := &background{running: make(map[string]*process)}
 			e.Values["background"] = b

@@ -226,7 +226,7 @@ func runSecretRotate(env *Env, name string, overlap time.Duration) error {
 func secretRm(env *Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "rm NAME", Short: "Remove a secret", Args: oneName,
-		Example: "  hook secret rm stripe",
+		Example: "  hook secret rm stripe\n  hook secret ls --json && hook secret rm old-stripe",
 		RunE:    func(_ *cobra.Command, given []string) error { return runSecretRm(env, given[0]) },
 	}
 }

@@ -70,15 +70,19 @@ func newSending(env *Env, o *triggerOptions, expect func(int) bool) (*sending, e
 	if err := trustRelay(s.http, o.relayCA); err != nil {
 		return nil, err
 	}
-	if o.insecure {
-		base, ok := s.http.Transport.(*http.Transport)
-		if !ok {
-			base = http.DefaultTransport.(*http.Transport)
-		}
-		t := base.Clone()
-		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // typed by the user: -k
-		s.http.Transport = t
+	base, ok := s.http.Transport.(*http.Transport)
+	if !ok {
+		base = http.DefaultTransport.(*http.Transport)
 	}
+	t := base.Clone()
+	if o.to != "" {
+		t.Proxy = nil // proxy variables are for the way to a relay
+	}
+	t.DisableCompression = true // no header that the provider does not send
+	if o.insecure {
+		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // typed by the user: -k
+	}
+	s.http.Transport = t
 	return s, nil
 }
 
@@ -122,7 +126,7 @@ func (s *sending) run(ctx context.Context, t *triggering) error {
 	s.summary()
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return silent{exitInterrupted}
 	case s.failed > 0 && s.failed == s.sent && s.o.to == "":
 		return fail(exitUnreachable, "is \"hook listen\" running in this folder? --to sends straight to an application", "the endpoint could not be reached")
 	case s.unmet > 0 && s.o.expect != "":

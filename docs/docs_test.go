@@ -97,16 +97,11 @@ func TestNamedFilesExist(t *testing.T) {
 	file := regexp.MustCompile("`((?:cmd|docs|inspect|relay|signer|tunnel|deploy|completions)/[A-Za-z0-9_./-]*)`")
 	for name, page := range pages(t) {
 		for _, m := range file.FindAllSubmatch(page, -1) {
-			if p := strings.TrimSuffix(string(m[1]), "/"); !exists(p) && !planned[p] {
+			if p := strings.TrimSuffix(string(m[1]), "/"); !exists(p) {
 				t.Errorf("%s: %s is not there", name, p)
 			}
 		}
 	}
-}
-
-// planned are folders and files that pages may name before they are there.
-var planned = map[string]bool{
-	"inspect/query": true, "inspect/tui": true, "signer/payloads": true,
 }
 
 // TestLayoutNamesFunctions checks the tables "file, function, what happens".

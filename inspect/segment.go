@@ -49,11 +49,6 @@ func isSegment(name string) bool {
 	return err == nil && strings.HasSuffix(name, segmentExt)
 }
 
-func segmentTime(name string) time.Time {
-	t, _ := time.Parse(segmentLayout, name[:min(len(name), len(segmentLayout))])
-	return t
-}
-
 // gone tells whether the file was deleted or exchanged under us.
 func (s *segment) gone() bool {
 	ours, err := s.f.Stat()

@@ -24,14 +24,8 @@ type request struct {
 	body   []byte
 }
 
-// method and target are parts of the request line.
+// method is a part of the request line.
 func (r request) method() string { m, _, _ := strings.Cut(r.line, " "); return m }
-
-func (r request) target() string {
-	_, rest, _ := strings.Cut(r.line, " ")
-	target, _, _ := strings.Cut(rest, " ")
-	return target
-}
 
 // values are all values under a name, in order.
 func (r request) values(name string) []string {

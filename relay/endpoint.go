@@ -139,8 +139,8 @@ type Handshake struct {
 	Method string `json:"method"`
 	Header string `json:"header,omitempty"` // must be present
 	Query  string `json:"query,omitempty"`  // parameter that must be present
-	Where  string `json:"where,omitempty"`  // JSON pointer (RFC 6901) that must hold Equals
-	Equals string `json:"equals,omitempty"` //
+	Where  string `json:"where,omitempty"`  // JSON pointer (RFC 6901) to what must be Equals
+	Equals string `json:"equals,omitempty"` // empty: any string, number or boolean
 	Echo   string `json:"echo"`             // what to send back: "header:NAME", "query:NAME", "json:/pointer", or "" for an empty answer
 	Reply  Reply  `json:"reply"`
 }

@@ -206,7 +206,7 @@ func BenchmarkQueue202(b *testing.B) {
 					err = l.append(got)
 				}
 				if err != nil {
-					http.Error(w, err.Error(), 503)
+					http.Error(w, err.Error(), http.StatusServiceUnavailable)
 					return
 				}
 				w.Header().Set("Content-Type", "application/json")

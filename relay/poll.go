@@ -99,7 +99,7 @@ func (p *polls) leave(ctx context.Context) {
 			if ses.session != nil {
 				ses.session.CloseWhenIdle(tunnel.CloseRestart, "the relay restarts")
 			} else {
-				ses.conn.Drop()
+				ses.conn.Abort()
 			}
 			ses.mu.Unlock()
 		}
@@ -143,7 +143,7 @@ func (s *Server) openPoll(w http.ResponseWriter, r *http.Request) {
 	base := s.base(c)
 	if !s.spawn(func() {
 		defer s.polls.remove(opened.Session)
-		defer ses.conn.Drop()
+		defer ses.conn.Abort()
 		s.serveTunnel(ses.conn, key, base, func(t *tunnel.Session) {
 			ses.mu.Lock()
 			defer ses.mu.Unlock()

@@ -3,6 +3,7 @@ package signer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -15,6 +16,7 @@ import (
 func boxHook() hook {
 	return hook{
 		covers: []string{"body", "timestamp"},
+		timed:  true,
 		verify: func(ctx context.Context, v *Verifier, r *reader, at time.Time) Verdict {
 			if verdict, ok := v.requirements(r); !ok {
 				return verdict
@@ -51,7 +53,7 @@ func boxHook() hook {
 				}
 				best = verdict
 			}
-			if tried == 0 && (len(r.values(v.from[0])) > 0 || len(r.values(v.from[1])) > 0) {
+			if tried == 0 && slices.ContainsFunc(v.from, func(p place) bool { return len(r.values(p)) > 0 }) {
 				best = v.verdict(NoKey, NoLiveKey, "there is no key for the signature headers that were sent: give the primary key, then the secondary")
 			}
 			return best

@@ -259,6 +259,11 @@ func (e *explainer) textForm() (Diagnosis, bool) {
 	if e.scheme.Signature.Encoding == "plain" || e.scheme.Signature.From == "" {
 		return Diagnosis{}, false
 	}
+	loose := *e.scheme
+	loose.Signature.Lower, loose.Signature.Unpadded = false, true
+	if v, ok := e.holds(&loose, e.req, e.keys, e.opts); ok {
+		return e.found(CauseTextForm, v, "the signature is right, but written in capitals or without its padding: the provider's own SDK refuses it so")
+	}
 	for _, enc := range []string{"hex", "base64", "base64url"} {
 		for _, prefix := range []string{e.scheme.Signature.Prefix, "", "sha256=", "sha1=", "v1="} {
 			if enc == cmpOr(e.scheme.Signature.Encoding, "hex") && prefix == e.scheme.Signature.Prefix {
@@ -370,16 +375,14 @@ func (e *explainer) provider() (Diagnosis, bool) {
 			}
 		}
 	}
-	for _, d := range Detect(e.req) {
-		if d.Provider == providerOf(e.scheme.ID, all) {
-			return Diagnosis{}, false
-		}
-		return Diagnosis{
-			Cause: CauseProvider, Scheme: d.Scheme,
-			Sentence: fmt.Sprintf("the headers look like those of %q, not of the scheme %q: choose that provider for this endpoint", d.Provider, e.scheme.ID),
-		}, true
+	likely := Detect(e.req)
+	if len(likely) == 0 || likely[0].Provider == providerOf(e.scheme.ID, all) {
+		return Diagnosis{}, false
 	}
-	return Diagnosis{}, false
+	return Diagnosis{
+		Cause: CauseProvider, Scheme: likely[0].Scheme,
+		Sentence: fmt.Sprintf("the headers look like those of %q, not of the scheme %q: choose that provider for this endpoint", likely[0].Provider, e.scheme.ID),
+	}, true
 }
 
 func providerOf(scheme string, all []Provider) string {

@@ -84,6 +84,12 @@ func TestExplainFindsThePlantedCause(t *testing.T) {
 			resign(p, "github", func(*signer.Scheme) {})
 			p.req.Body = []byte("{}")
 		}},
+		{name: "hex in capitals", scheme: "razorpay", want: signer.CauseTextForm, say: "capitals", break_: func(p *broken) {
+			p.req.Header.Set("X-Razorpay-Signature", strings.ToUpper(p.req.Header.Get("X-Razorpay-Signature")))
+		}},
+		{name: "padding cut off", scheme: "shopify", want: signer.CauseTextForm, say: "padding", break_: func(p *broken) {
+			p.req.Header.Set("X-Shopify-Hmac-Sha256", strings.TrimRight(p.req.Header.Get("X-Shopify-Hmac-Sha256"), "="))
+		}},
 		{name: "nothing known", scheme: "stripe", want: signer.CauseUnknown, break_: func(p *broken) { p.req.Body = []byte(`{"quite":"different"}`) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

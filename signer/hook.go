@@ -15,6 +15,8 @@ type hook struct {
 	sign func(s *Scheme, req *Request, keys []Key, opts SignOptions) (*Signed, error)
 	// covers overrides what the content template says.
 	covers []string
+	// timed functions read the scheme's timestamp themselves.
+	timed bool
 }
 
 // findHook returns the function of that name. A scheme of a user's own may name one too.

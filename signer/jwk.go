@@ -149,11 +149,17 @@ func (k *JWK) readEC(r *rawJWK) error {
 	if _, err := check.NewPublicKey(point); err != nil {
 		return errBadJWK // not on the curve
 	}
-	pub := &ecdsa.PublicKey{Curve: curve, X: x, Y: y}
+	pub, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+	if err != nil {
+		return errBadJWK
+	}
 	k.Public = pub
 	if d, ok := b64int(r.D); ok {
-		private := &ecdsa.PrivateKey{PublicKey: *pub, D: d}
-		if _, err := private.ECDH(); err != nil {
+		if d.BitLen() > size*8 {
+			return errBadJWK
+		}
+		private, err := ecdsa.ParseRawPrivateKey(curve, d.FillBytes(make([]byte, size)))
+		if err != nil || !private.PublicKey.Equal(pub) {
 			return errBadJWK
 		}
 		k.Private = private
@@ -192,9 +198,13 @@ func MarshalJWK(pub crypto.PublicKey, kid, algorithm string) ([]byte, error) {
 	case ed25519.PublicKey:
 		r.Kty, r.Crv, r.X, r.Alg = "OKP", "Ed25519", b64(k), "EdDSA"
 	case *ecdsa.PublicKey:
-		size := (k.Curve.Params().BitSize + 7) / 8
+		point, err := k.Bytes() // 4, X, Y (SEC 1 §2.3.3)
+		if err != nil {
+			return nil, fmt.Errorf("writing a key: %w", err)
+		}
+		size := len(point) / 2
 		r.Kty, r.Crv = "EC", k.Curve.Params().Name
-		r.X, r.Y = b64(k.X.FillBytes(make([]byte, size))), b64(k.Y.FillBytes(make([]byte, size)))
+		r.X, r.Y = b64(point[1:1+size]), b64(point[1+size:])
 	case *rsa.PublicKey:
 		r.Kty, r.N, r.E = "RSA", b64(k.N.Bytes()), b64(big.NewInt(int64(k.E)).Bytes())
 	default:

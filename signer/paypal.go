@@ -15,6 +15,7 @@ import (
 func paypalHook() hook {
 	return hook{
 		covers: []string{"id", "timestamp", "body (CRC-32)"},
+		timed:  true,
 		verify: func(ctx context.Context, v *Verifier, r *reader, at time.Time) Verdict {
 			text := r.first("header:Paypal-Transmission-Sig")
 			if text == "" {

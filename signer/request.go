@@ -218,7 +218,7 @@ func jsonValues(doc any, path string) []string {
 
 func pathSteps(path string) []string {
 	if strings.Contains(path, "[") {
-		path = strings.NewReplacer("[]", "[*]", "[", ".", "]", "").Replace(path)
+		path = strings.NewReplacer("[]", ".*", "[", ".", "]", "").Replace(path)
 	}
 	var steps []string
 	for s := range strings.SplitSeq(path, ".") {

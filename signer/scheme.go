@@ -70,13 +70,14 @@ type KeyRule struct {
 type Signature struct {
 	From      string   `json:"from"`
 	More      []string `json:"more,omitempty"`      // further places; any may match
-	Format    string   `json:"format,omitempty"`    // "single" (default), "pairs" k=v, "list" v1,SIG, "positional" TS,SIG
+	Format    string   `json:"format,omitempty"`    // "single" (default), "pairs" k=v, "list" v1,SIG, "plain-list" SIG,SIG, "positional" TS,SIG
 	Separator string   `json:"separator,omitempty"` // between items; default "," for pairs, " " for list, "," for positional
 	Field     string   `json:"field,omitempty"`     // name of the item that holds the signature: "v1"
 	Prefix    string   `json:"prefix,omitempty"`    // "sha256="; must be there unless Optional
 	Optional  bool     `json:"prefix_optional,omitempty"`
 	Encoding  string   `json:"encoding,omitempty"` // "hex" (default), "base64", "base64url", "plain"
 	Unpadded  bool     `json:"unpadded,omitempty"` // base64 may come without its padding
+	Lower     bool     `json:"lower,omitempty"`    // hex in lower case only, as its SDK compares texts
 	Repeats   bool     `json:"repeats,omitempty"`  // the header may be sent several times
 	NoValue   string   `json:"no_value,omitempty"` // text the sender writes when it has no secret
 }

@@ -126,6 +126,9 @@ func (s *Signature) add(out *sigParse, v string) Reason {
 	if s.Unpadded {
 		v = pad(v)
 	}
+	if s.Lower && (s.Encoding == "" || s.Encoding == "hex") && strings.ContainsFunc(v, func(r rune) bool { return 'A' <= r && r <= 'F' }) {
+		return Malformed
+	}
 	b, ok := decodeText(s.Encoding, v)
 	if !ok || len(b) == 0 {
 		return Malformed

@@ -67,15 +67,15 @@ func sign(s *Scheme, req *Request, keys []Key, opts SignOptions) (*Signed, error
 			return nil, fmt.Errorf("the scheme needs the value %q", p)
 		}
 	}
-	if s.Algorithm == JWS && s.Hook == "" {
-		return signJWT(s, req, &keys[0], opts)
-	}
 	v, err := NewVerifier(s, nil, Options{Params: opts.Params})
 	if err != nil {
 		return nil, err
 	}
 	if v.hook.sign != nil {
 		return v.hook.sign(s, req, keys, opts)
+	}
+	if s.Algorithm == JWS {
+		return signJWT(s, req, &keys[0], opts)
 	}
 	b := newBuilder(s, req, opts)
 	if err := b.prepare(); err != nil {

@@ -18,6 +18,7 @@ import (
 func snsHook() hook {
 	return hook{
 		covers: []string{"body"},
+		timed:  true,
 		verify: func(ctx context.Context, v *Verifier, r *reader, at time.Time) Verdict {
 			text := r.first("json:Signature")
 			if text == "" {

@@ -37,7 +37,7 @@ func aiProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "elevenlabs", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:ElevenLabs-Signature", Format: "pairs", Field: "v0"},
+				Signature: Signature{From: "header:ElevenLabs-Signature", Format: "pairs", Field: "v0", Lower: true},
 				Timestamp: &Timestamp{From: "field:t", Window: 1800},
 				Event:     []string{"json:type"},
 				Evidence:  "sdk @elevenlabs/elevenlabs-js@2.73.0",

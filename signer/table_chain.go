@@ -19,7 +19,7 @@ func chainProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "blockfrost", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:Blockfrost-Signature", Format: "pairs", Field: "v1"},
+				Signature: Signature{From: "header:Blockfrost-Signature", Format: "pairs", Field: "v1", Lower: true},
 				Timestamp: &Timestamp{From: "field:t", Window: 600},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
@@ -123,7 +123,7 @@ func chainProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "thirdweb", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:x-payload-signature", More: []string{"header:x-pay-signature"}},
+				Signature: Signature{From: "header:x-payload-signature", More: []string{"header:x-pay-signature"}, Lower: true},
 				Timestamp: &Timestamp{From: "header:x-timestamp"},
 				Event:     []string{"json:type"},
 				Evidence:  "sdk thirdweb@5.121.6",

@@ -99,7 +99,7 @@ func codeProviders() []Provider {
 			Deadline: 10,
 			Schemes: []Scheme{{
 				ID: "github", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Hub-Signature-256", Prefix: "sha256="},
+				Signature: Signature{From: "header:X-Hub-Signature-256", Prefix: "sha256=", Lower: true},
 				Body:      "some",
 				Event:     []string{"header:X-GitHub-Event+json:action", "header:X-GitHub-Event"},
 				Delivery:  []string{"header:X-GitHub-Delivery"},

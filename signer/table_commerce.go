@@ -22,7 +22,7 @@ func commerceProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "easypost", Algorithm: HMACSHA256,
 				Key:       KeyRule{Transform: "nfkd"},
-				Signature: Signature{From: "header:X-Hmac-Signature", Prefix: "hmac-sha256-hex="},
+				Signature: Signature{From: "header:X-Hmac-Signature", Prefix: "hmac-sha256-hex=", Lower: true},
 				Event:     []string{"json:description"},
 				Delivery:  []string{"json:id"},
 				Detect:    &Match{Header: map[string]string{"X-Hmac-Signature": "hmac-sha256-hex=*"}},

@@ -9,7 +9,7 @@ func contentProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "cloudinary", Algorithm: SHA1,
 				Content:   "{body}{timestamp}{secret}",
-				Signature: Signature{From: "header:X-Cld-Signature"},
+				Signature: Signature{From: "header:X-Cld-Signature", Lower: true},
 				Timestamp: &Timestamp{From: "header:X-Cld-Timestamp", Window: 3600},
 				Event:     []string{"json:notification_type"},
 				Delivery:  []string{"json:request_id"},
@@ -22,7 +22,7 @@ func contentProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "contentful", Algorithm: HMACSHA256,
 				Content:   "{method}{path}{body}",
-				Signature: Signature{From: "header:x-contentful-signature"},
+				Signature: Signature{From: "header:x-contentful-signature", Lower: true},
 				Timestamp: &Timestamp{From: "header:x-contentful-timestamp", Unit: "ms", Window: 30},
 				Hook:      "contentful",
 				Event:     []string{"header:X-Contentful-Topic"},
@@ -71,7 +71,7 @@ func contentProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "mux", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:Mux-Signature", Format: "pairs", Field: "v1"},
+				Signature: Signature{From: "header:Mux-Signature", Format: "pairs", Field: "v1", Lower: true},
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
@@ -108,7 +108,7 @@ func contentProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "webflow", Algorithm: HMACSHA256,
 				Content:   "{timestamp}:{body}",
-				Signature: Signature{From: "header:x-webflow-signature"},
+				Signature: Signature{From: "header:x-webflow-signature", Lower: true},
 				Timestamp: &Timestamp{From: "header:x-webflow-timestamp", Unit: "ms"},
 				Event:     []string{"json:triggerType"},
 				Evidence:  "sdk webflow-api@3.3.4",

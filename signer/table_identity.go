@@ -49,7 +49,7 @@ func identityProviders() []Provider {
 			Docs: "https://dev.fingerprint.com/docs/webhooks-security",
 			Schemes: []Scheme{{
 				ID: "fingerprint", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:FPJS-Event-Signature", Format: "pairs", Field: "v1"},
+				Signature: Signature{From: "header:FPJS-Event-Signature", Format: "pairs", Field: "v1", Lower: true},
 				Delivery:  []string{"json:requestId", "json:event_id"},
 				Evidence:  "sdk @fingerprint/node-sdk@7.7.1",
 			}},
@@ -189,6 +189,7 @@ func identityProviders() []Provider {
 				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
 				MessageID: "header:webhook-id",
 				Event:     []string{"json:type"},
+				Evidence:  "sdk github.com/supabase/auth@bc32168e13fd",
 				Notes:     []string{"a retry gets a new webhook-id"},
 			}},
 		},
@@ -209,7 +210,7 @@ func identityProviders() []Provider {
 			Schemes: []Scheme{{
 				ID: "workos", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:WorkOS-Signature", Format: "pairs", Field: "v1"},
+				Signature: Signature{From: "header:WorkOS-Signature", Format: "pairs", Field: "v1", Lower: true},
 				Timestamp: &Timestamp{From: "field:t", Unit: "ms", Window: 180},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"json:id"},

@@ -51,7 +51,7 @@ func mailProviders() []Provider {
 			Docs: "https://developers.mailersend.com/api/v1/webhooks.html#security",
 			Schemes: []Scheme{{
 				ID: "mailersend", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Signature"},
+				Signature: Signature{From: "header:Signature", Lower: true},
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"Signature": ""}, JSON: map[string]string{"/data/object": "", "/webhook_id": ""}},
 				Evidence:  "sdk mailersend@3.4.0",
@@ -171,6 +171,15 @@ func mailProviders() []Provider {
 				Event:     []string{"json:type"},
 				Detect:    &Match{Header: map[string]string{"svix-signature": ""}},
 				Evidence:  "published, sdk svix@1.99.1",
+			}, {
+				ID: "svix-unbranded", Algorithm: HMACSHA256,
+				Key:       KeyRule{Encoding: "base64", Prefix: []string{"whsec_"}},
+				Content:   "{id}.{timestamp}.{body}",
+				Signature: Signature{From: "header:webhook-signature", Format: "list", Field: "v1", Encoding: "base64"},
+				Timestamp: &Timestamp{From: "header:webhook-timestamp"},
+				MessageID: "header:webhook-id",
+				Event:     []string{"json:type"},
+				Evidence:  "sdk svix@1.99.1",
 			}},
 		},
 	}

@@ -78,7 +78,7 @@ func messagingProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "getstream", Algorithm: HMACSHA256,
 				Content:   "{gunzip(body)}",
-				Signature: Signature{From: "header:X-Signature"},
+				Signature: Signature{From: "header:X-Signature", Lower: true},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"header:X-Webhook-Id"},
 				Detect:    &Match{Header: map[string]string{"X-Signature": "", "X-Webhook-Id": ""}},

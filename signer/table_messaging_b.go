@@ -8,7 +8,7 @@ func messagingProvidersB() []Provider {
 			Docs: "https://pusher.com/docs/channels/server_api/webhooks/",
 			Schemes: []Scheme{{
 				ID: "pusher", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Pusher-Signature"},
+				Signature: Signature{From: "header:X-Pusher-Signature", Lower: true},
 				Event:     []string{"json:events[0].name"},
 				Delivery:  []string{"json:time_ms"},
 				Evidence:  "published, sdk pusher@5.3.4",
@@ -46,7 +46,7 @@ func messagingProvidersB() []Provider {
 			Schemes: []Scheme{{
 				ID: "slack", Algorithm: HMACSHA256,
 				Content:   "v0:{timestamp}:{body}",
-				Signature: Signature{From: "header:X-Slack-Signature", Prefix: "v0="},
+				Signature: Signature{From: "header:X-Slack-Signature", Prefix: "v0=", Lower: true},
 				Timestamp: &Timestamp{From: "header:X-Slack-Request-Timestamp"},
 				Event:     []string{"json:event.type", "json:type", "form:command", "form:payload#type"},
 				Delivery:  []string{"json:event_id"},

@@ -93,7 +93,7 @@ func paymentProvidersA() []Provider {
 			Docs: "https://docs.cdp.coinbase.com/commerce/api-arcitecture/webhooks-security",
 			Schemes: []Scheme{{
 				ID: "coinbase-commerce", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-CC-Webhook-Signature"},
+				Signature: Signature{From: "header:X-CC-Webhook-Signature", Lower: true},
 				Event:     []string{"json:event.type"},
 				Delivery:  []string{"json:event.id"},
 				Evidence:  "published, sdk coinbase-commerce-node@1.0.4",
@@ -175,7 +175,7 @@ func paymentProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "gr4vy", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:X-Gr4vy-Webhook-Signatures", Format: "plain-list"},
+				Signature: Signature{From: "header:X-Gr4vy-Webhook-Signatures", Format: "plain-list", Lower: true},
 				Timestamp: &Timestamp{From: "header:X-Gr4vy-Webhook-Timestamp"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"header:X-Gr4vy-Webhook-ID", "json:id"},
@@ -208,7 +208,7 @@ func paymentProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "mercado-pago", Algorithm: HMACSHA256,
 				Content:   "id:{query:data.id};request-id:{header:x-request-id};ts:{timestamp};",
-				Signature: Signature{From: "header:x-signature", Format: "pairs", Field: "v1"},
+				Signature: Signature{From: "header:x-signature", Format: "pairs", Field: "v1", Lower: true},
 				Timestamp: &Timestamp{From: "field:ts", Unit: "s-or-ms"},
 				Hook:      "mercado-pago",
 				Event:     []string{"json:action", "json:type"},
@@ -224,7 +224,7 @@ func paymentProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "metronome", Algorithm: HMACSHA256,
 				Content:   "{timestamp}\n{body}",
-				Signature: Signature{From: "header:Metronome-Webhook-Signature"},
+				Signature: Signature{From: "header:Metronome-Webhook-Signature", Lower: true},
 				Timestamp: &Timestamp{From: "header:X-Metronome-Date", Unit: "http"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},
@@ -249,7 +249,7 @@ func paymentProvidersA() []Provider {
 			Schemes: []Scheme{{
 				ID: "orb", Algorithm: HMACSHA256,
 				Content:   "v1:{timestamp}:{body}",
-				Signature: Signature{From: "header:X-Orb-Signature", Format: "pairs", Separator: " ", Field: "v1"},
+				Signature: Signature{From: "header:X-Orb-Signature", Format: "pairs", Separator: " ", Field: "v1", Lower: true},
 				Timestamp: &Timestamp{From: "header:X-Orb-Timestamp", Unit: "rfc3339"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},

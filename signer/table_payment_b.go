@@ -9,7 +9,7 @@ func paymentProvidersB() []Provider {
 			Schemes: []Scheme{{
 				ID: "paddle-billing", Algorithm: HMACSHA256,
 				Content:   "{timestamp}:{body}",
-				Signature: Signature{From: "header:Paddle-Signature", Format: "pairs", Separator: ";", Field: "h1"},
+				Signature: Signature{From: "header:Paddle-Signature", Format: "pairs", Separator: ";", Field: "h1", Lower: true},
 				Timestamp: &Timestamp{From: "field:ts", Window: 5},
 				Event:     []string{"json:event_type"},
 				Delivery:  []string{"json:notification_id", "json:event_id"},
@@ -123,7 +123,7 @@ func paymentProvidersB() []Provider {
 			Docs: "https://razorpay.com/docs/webhooks/validate-test/",
 			Schemes: []Scheme{{
 				ID: "razorpay", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:X-Razorpay-Signature"},
+				Signature: Signature{From: "header:X-Razorpay-Signature", Lower: true},
 				Event:     []string{"json:event"},
 				Delivery:  []string{"header:x-razorpay-event-id"},
 				Evidence:  "published, sdk razorpay@2.9.8",
@@ -184,7 +184,7 @@ func paymentProvidersB() []Provider {
 			Schemes: []Scheme{{
 				ID: "stripe", Algorithm: HMACSHA256,
 				Content:   "{timestamp}.{body}",
-				Signature: Signature{From: "header:Stripe-Signature", Format: "pairs", Field: "v1"},
+				Signature: Signature{From: "header:Stripe-Signature", Format: "pairs", Field: "v1", Lower: true},
 				Timestamp: &Timestamp{From: "field:t"},
 				Event:     []string{"json:type"},
 				Delivery:  []string{"json:id"},

@@ -230,7 +230,7 @@ func workProvidersA() []Provider {
 			}, {
 				ID: "hubspot-v1", Algorithm: SHA256,
 				Content:   "{secret}{body}",
-				Signature: Signature{From: "header:X-HubSpot-Signature"},
+				Signature: Signature{From: "header:X-HubSpot-Signature", Lower: true},
 				Require:   map[string]string{"header:X-HubSpot-Signature-Version": "v1"},
 				Event:     []string{"json:[].subscriptionType"},
 				Detect:    &Match{Header: map[string]string{"X-HubSpot-Signature": "", "X-HubSpot-Signature-Version": "v1"}, Absent: []string{"X-HubSpot-Signature-v3"}},
@@ -239,7 +239,7 @@ func workProvidersA() []Provider {
 			}, {
 				ID: "hubspot-v2", Algorithm: SHA256,
 				Content:   "{secret}{method}{url}{body}",
-				Signature: Signature{From: "header:X-HubSpot-Signature"},
+				Signature: Signature{From: "header:X-HubSpot-Signature", Lower: true},
 				Require:   map[string]string{"header:X-HubSpot-Signature-Version": "v2"},
 				Detect:    &Match{Header: map[string]string{"X-HubSpot-Signature": "", "X-HubSpot-Signature-Version": "v2"}, Absent: []string{"X-HubSpot-Signature-v3"}},
 				Docs:      "https://developers.hubspot.com/docs/apps/legacy-apps/authentication/validating-requests",

@@ -33,7 +33,7 @@ func workProvidersB() []Provider {
 			Deadline: 5,
 			Schemes: []Scheme{{
 				ID: "linear", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:Linear-Signature"},
+				Signature: Signature{From: "header:Linear-Signature", Lower: true},
 				Timestamp: &Timestamp{From: "json:webhookTimestamp", Unit: "ms", Window: 60},
 				Event:     []string{"header:Linear-Event+json:action"},
 				Delivery:  []string{"header:Linear-Delivery"},
@@ -125,7 +125,7 @@ func workProvidersB() []Provider {
 			Schemes: []Scheme{{
 				ID: "quirrel", Algorithm: HMACSHA256,
 				Content:   "{body}{timestamp}",
-				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d"},
+				Signature: Signature{From: "header:X-Quirrel-Signature", Format: "pairs", Field: "d", Lower: true},
 				Timestamp: &Timestamp{From: "field:v", Unit: "ms"},
 				Evidence:  "sdk secure-webhooks@0.3.0",
 			}, {
@@ -166,7 +166,7 @@ func workProvidersB() []Provider {
 			Docs: "https://smartcar.com/docs/integrations/webhooks/payload-verification",
 			Schemes: []Scheme{{
 				ID: "smartcar", Algorithm: HMACSHA256,
-				Signature: Signature{From: "header:SC-Signature"},
+				Signature: Signature{From: "header:SC-Signature", Lower: true},
 				Body:      "json",
 				Event:     []string{"json:eventName", "json:eventType"},
 				Delivery:  []string{"json:webhookId"},

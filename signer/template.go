@@ -28,7 +28,7 @@ var errNoValue = errors.New("the signed content needs a value that the message d
 // template is a compiled content template. Tokens stand in braces; {{ is a brace.
 //
 //	{body} {timestamp} {id} {method} {url} {secret} {key_id} {header:X} {json:PATH} {form:X} {query:X} {param:X} {field:X}
-//	{sha256(body)} {sha256_hex(body)} {crc32(body)} {base64url(body)} {gunzip(body)} {trim(body)} {body_newline}
+//	{sha256(body)} {sha256_hex(body)} {crc32(body)} {base64url(body)} {gunzip(body)} {trim(body)} {sha256_base64(body)}
 //	{url_no_query} {url_decoded} {url_host} {path} {path_query} {raw_query} {sorted_form} {sorted_form_first} {sorted_query}
 //
 // A token that ends in ? gives nothing where the message has nothing.

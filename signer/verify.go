@@ -66,6 +66,12 @@ func NewVerifier(s *Scheme, keys []Key, opts Options) (*Verifier, error) {
 			return nil, fmt.Errorf("scheme %q: unknown function %q", s.ID, s.Hook)
 		}
 		v.hook = h
+		if h.timed && s.Timestamp == nil {
+			return nil, fmt.Errorf("scheme %q: the function %q needs a timestamp", s.ID, s.Hook)
+		}
+	}
+	if s.Algorithm == JWS && (s.JWT == nil || len(s.JWT.Algorithms) == 0) && v.hook.verify == nil {
+		return nil, fmt.Errorf("scheme %q: a token scheme needs its algorithms", s.ID)
 	}
 	v.from = append(v.from, parsePlace(s.Signature.From))
 	for _, m := range s.Signature.More {

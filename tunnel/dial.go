@@ -130,6 +130,9 @@ func (c *watchedConn) Read(ctx context.Context) ([]byte, error) {
 	return p, err
 }
 
+// Abort implements Aborter.
+func (c *watchedConn) Abort() { abort(c.Conn) }
+
 // Close implements Closer.
 func (c *watchedConn) Close(code CloseCode, reason string) error {
 	if closer, ok := c.Conn.(Closer); ok {

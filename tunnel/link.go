@@ -14,9 +14,11 @@ const (
 	// PingInterval is how often each side asks whether the other is there.
 	PingInterval = 15 * time.Second
 	// DeadAfter is how long a side may stay silent. It is less than two ping
-	// intervals, so that a frozen peer is noticed within 25 s, and ten seconds
-	// more than one, so that a slow phone link is not taken for dead.
-	DeadAfter = 25 * time.Second
+	// intervals and, for the slack of timers and of what was on its way, half a
+	// second less than the 25 s within which a frozen peer is to be noticed; and
+	// nearly ten seconds more than one interval, so that a slow phone link is
+	// not taken for dead.
+	DeadAfter = 24*time.Second + 500*time.Millisecond
 	// stuckAfter is how long one message may take to leave: the other side
 	// pings but does not read.
 	stuckAfter = 60 * time.Second

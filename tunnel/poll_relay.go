@@ -24,6 +24,8 @@ type PollConn struct {
 	in       []pollItem
 	received uint64 // number of the last item that came in
 	waiting  int    // bytes of in
+	posts    uint64 // only the last of them waits for room
+	posting  int    // that are in hand
 
 	ended error // nothing goes either way any more
 	told  bool  // the end has been sent
@@ -53,8 +55,8 @@ func (c *PollConn) end(cause error) error {
 	return c.ended
 }
 
-// Drop ends the session at once: what still comes for it is answered 410.
-func (c *PollConn) Drop() { c.end(errSession) }
+// Abort implements Aborter: what still comes for the session is answered 410.
+func (c *PollConn) Abort() { c.end(errSession) }
 
 // Read implements Conn.
 func (c *PollConn) Read(ctx context.Context) ([]byte, error) {
@@ -139,7 +141,7 @@ func (c *PollConn) Close(code CloseCode, reason string) error {
 		}
 		break
 	}
-	c.Drop()
+	c.Abort()
 	return nil
 }
 
@@ -228,7 +230,13 @@ func (c *PollConn) answer(w http.ResponseWriter, status int, batch []byte) {
 // ServeSend takes a batch from the listener: 204 when all of it is in hand. It
 // waits while the relay has enough of it.
 func (c *PollConn) ServeSend(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, PollBody))
+	me, limit := c.post()
+	if me == 0 {
+		c.answer(w, http.StatusTooManyRequests, nil)
+		return
+	}
+	defer c.posted()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		http.Error(w, "the batch is not complete, or too large", http.StatusBadRequest)
 		return
@@ -242,6 +250,9 @@ func (c *PollConn) ServeSend(w http.ResponseWriter, r *http.Request) {
 	for {
 		c.mu.Lock()
 		status := c.take(first, items)
+		if status == 0 && me != c.posts {
+			status = http.StatusServiceUnavailable
+		}
 		changed := c.changed
 		c.mu.Unlock()
 		if status != 0 {
@@ -254,6 +265,33 @@ func (c *PollConn) ServeSend(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// maxPosts are the posts of one session that are in hand at once: one, and the
+// next try where that was given up.
+const maxPosts = 2
+
+// post begins a post, the number of which is 0 when there are too many. Before
+// the hello nobody knows who sends: no more than a hello is taken.
+func (c *PollConn) post() (number uint64, limit int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.posting >= maxPosts {
+		return 0, 0
+	}
+	c.posting++
+	c.posts++
+	c.change()
+	if c.received == 0 {
+		return c.posts, maxFrame + 4096
+	}
+	return c.posts, PollBody
+}
+
+func (c *PollConn) posted() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.posting--
 }
 
 // take takes in what is new of a batch; status 0 means that there is no room.

@@ -252,8 +252,13 @@ func TestPollSendIsIdempotentAndBounded(t *testing.T) {
 			put(c, appendBatch(nil, n, []pollItem{big}))
 			n++
 		}
-		held := make(chan int, 1)
+		older, held := make(chan int, 1), make(chan int, 1)
+		go func() { older <- put(c, appendBatch(nil, n, []pollItem{big})) }()
+		synctest.Wait()
 		go func() { held <- put(c, appendBatch(nil, n, []pollItem{big})) }()
+		if code := <-older; code != 503 {
+			t.Errorf("the older post: %d", code)
+		}
 		synctest.Wait()
 		select {
 		case code := <-held:
@@ -275,8 +280,37 @@ func TestPollSendIsIdempotentAndBounded(t *testing.T) {
 		if code := get(c, "0").Code; code != 410 {
 			t.Errorf("poll after nonsense: %d", code)
 		}
-		if code := put(NewPollConn(), make([]byte, PollBody+1)); code != 400 {
+		if code := put(NewPollConn(), make([]byte, maxFrame+4097)); code != 400 {
+			t.Errorf("too large for a hello: %d", code)
+		}
+		c = NewPollConn()
+		put(c, appendBatch(nil, 1, []pollItem{{message: []byte("hello")}}))
+		if code := put(c, make([]byte, PollBody+1)); code != 400 {
 			t.Errorf("too large: %d", code)
+		}
+	})
+}
+
+// A session has two posts in hand at most: nobody can pile up bodies in it.
+func TestPollPostsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewPollConn()
+		var bodies []*io.PipeWriter
+		for range maxPosts {
+			r, w := io.Pipe()
+			bodies = append(bodies, w)
+			go c.ServeSend(httptest.NewRecorder(), httptest.NewRequest("POST", "/v1/poll/s", r))
+		}
+		synctest.Wait()
+		if code := put(c, appendBatch(nil, 1, []pollItem{{message: []byte("a")}})); code != 429 {
+			t.Errorf("a third: %d", code)
+		}
+		for _, w := range bodies {
+			w.CloseWithError(errWire)
+		}
+		synctest.Wait()
+		if code := put(c, appendBatch(nil, 1, []pollItem{{message: []byte("a")}})); code != 204 {
+			t.Errorf("then: %d", code)
 		}
 	})
 }

@@ -90,7 +90,7 @@ func parseTarget(s string) (Target, error) {
 		hostport, t.path = rest[:i], rest[i:]
 	}
 	if climbsOut(t.path) {
-		return Target{}, errors.New("its path leads above itself, write it without ..")
+		return Target{}, errors.New("its path leads above itself, write it without \"..\"")
 	}
 	if hostport == "" {
 		return Target{}, errors.New("it names no host and no port, write http://localhost:3000")

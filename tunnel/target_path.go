@@ -63,7 +63,7 @@ func pathPrefix(s string) (targetPath, error) {
 		}
 	}
 	if climbsOut(path) {
-		return "", fmt.Errorf("path %q: it leads above itself, write it without ..", s)
+		return "", fmt.Errorf("path %q: it leads above itself, write it without \"..\"", s)
 	}
 	return targetPath(path), nil
 }

@@ -44,7 +44,23 @@ func FlowOf(ctx context.Context, d *tunnel.Delivery) *inspect.Flow {
 		}
 		id.flow = f.Identified(id.provider)
 	})
+	if j := JudgementOf(ctx); j != nil { // the verify stage comes first
+		return id.judged(j)
+	}
 	return id.flow
+}
+
+// judged is the flow with what the verify stage found.
+func (id *identity) judged(j *Judgement) *inspect.Flow {
+	f := id.flow
+	if j.Provider != "" && f.Provider != j.Provider {
+		f = f.Identified(j.Provider)
+	}
+	f = f.Verified(j.Verdict, j.Diagnosis)
+	if j.Duplicate {
+		f = f.Tagged(inspect.Duplicate)
+	}
+	return f
 }
 
 // matches tells whether a query picks a delivery.

@@ -106,6 +106,19 @@ func TestFilterAnswersWhatItDoesNotPick(t *testing.T) {
 	}
 }
 
+// Queries may ask for what the verify stage found.
+func TestFilterKnowsTheVerdict(t *testing.T) {
+	judge := stage.NewJudge(stage.JudgeOptions{})
+	for text, want := range map[string]tunnel.Origin{"is:no-key": tunnel.ByApplication, "is:valid": tunnel.ByFilter} {
+		h := stage.Chain(&application{status: 200}, stage.Identify(""), stage.Verify(stage.VerifyOptions{Judge: judge}), stage.Filter(parse(t, text)))
+		d := github("push", "/", "{}")
+		d.Header = append(d.Header, tunnel.Field{Name: "X-Hub-Signature-256", Value: "sha256=" + strings.Repeat("0", 64)})
+		if r, err := h.Handle(t.Context(), d); err != nil || r.By != want {
+			t.Errorf("%s: %+v, %v", text, r, err)
+		}
+	}
+}
+
 func TestEvents(t *testing.T) {
 	for _, tt := range []struct {
 		list     []string

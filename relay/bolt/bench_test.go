@@ -172,7 +172,7 @@ func BenchmarkAccept(b *testing.B) {
 					err = keep(r, body)
 				}
 				if err != nil {
-					http.Error(w, err.Error(), 503)
+					http.Error(w, err.Error(), http.StatusServiceUnavailable)
 					return
 				}
 				w.WriteHeader(202)

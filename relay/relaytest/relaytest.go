@@ -166,8 +166,9 @@ func (r *Relay) Dial(key string) func(context.Context) (tunnel.Conn, error) {
 
 // DialPoll is Dial over ordinary requests.
 func (r *Relay) DialPoll(key string) func(context.Context) (tunnel.Conn, error) {
+	url := r.URL + "/v1/poll" // a restart keeps it
 	return func(ctx context.Context) (tunnel.Conn, error) {
-		return tunnel.DialPoll(ctx, http.DefaultClient, r.URL+"/v1/poll", key)
+		return tunnel.DialPoll(ctx, http.DefaultClient, url, key)
 	}
 }
 

@@ -80,6 +80,9 @@ func (g *generator) value(name string) (*node, error) {
 		return v, err
 	}
 	if v := g.random(word, arg); v != nil {
+		if word == "uuid" && hasArg {
+			g.made[name] = v // "uuid:state" is one of its own, and always the same
+		}
 		return v, nil
 	}
 	suffix := ""

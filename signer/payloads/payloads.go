@@ -63,28 +63,29 @@ type Sample struct {
 func Providers() []Provider {
 	var list []Provider
 	for _, name := range files() {
-		f, err := load(name)
-		if err != nil {
-			continue // a test loads every file
+		if f, err := load(name); err == nil { // a test loads every file
+			list = append(list, f.provider())
 		}
-		p := Provider{ID: name, Scheme: f.scheme}
-		for i, event := range f.events.keys {
-			p.Events = append(p.Events, f.describe(event, f.events.kids[i]))
-		}
-		sort.Slice(p.Events, func(i, j int) bool { return p.Events[i].Name < p.Events[j].Name })
-		list = append(list, p)
 	}
 	return list
 }
 
 // Events lists the events of a provider, by name.
 func Events(provider string) []Event {
-	for _, p := range Providers() {
-		if p.ID == provider {
-			return p.Events
-		}
+	f, err := load(provider)
+	if err != nil {
+		return nil
 	}
-	return nil
+	return f.provider().Events
+}
+
+func (f *file) provider() Provider {
+	p := Provider{ID: f.name, Scheme: f.scheme}
+	for i, event := range f.events.keys {
+		p.Events = append(p.Events, f.describe(event, f.events.kids[i]))
+	}
+	sort.Slice(p.Events, func(i, j int) bool { return p.Events[i].Name < p.Events[j].Name })
+	return p
 }
 
 // Build makes a sample. Its error is ErrUnknown for a provider or event that

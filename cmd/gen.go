@@ -1,0 +1,3 @@
+package cmd
+
+//go:generate go -C .. run ./cmd/gen
