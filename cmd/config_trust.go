@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,11 @@ func (e *Env) trustPath(path string) string {
 // that others could have written counts for nothing.
 func (e *Env) trusts(path, sum string) bool {
 	record := e.trustPath(path)
+	for _, dir := range []string{e.stateDir(), filepath.Dir(record)} {
+		if info, err := os.Stat(dir); err != nil || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+			return false
+		}
+	}
 	info, err := os.Lstat(record)
 	if err != nil || onlyMine(record, info) != nil {
 		return false
