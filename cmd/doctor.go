@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,7 @@ type doctorOptions struct {
 	relayCA  string
 	endpoint string
 	json     bool
+	settings error // what is wrong with the settings files
 }
 
 func newDoctor(env *Env) *cobra.Command {
@@ -46,6 +48,7 @@ it refuses the key, 1 for anything else that is broken. Warnings do not count.`,
 			if len(given) == 1 {
 				o.target = given[0]
 			}
+			_, o.settings = env.configure(c.Flags(), relaySettings...)
 			return runDoctor(c.Context(), env, &o)
 		},
 	}
@@ -93,6 +96,13 @@ func runDoctor(ctx context.Context, env *Env, o *doctorOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, doctorLimit)
 	defer cancel()
 	d := &doctor{env: env, o: o}
+	if o.settings != nil {
+		hint := ""
+		if f := (*failure)(nil); errors.As(o.settings, &f) {
+			hint = f.hint
+		}
+		d.add("settings", broken, hint, "%v", o.settings)
+	}
 	if err := d.relay(ctx); err != nil {
 		return err
 	}

@@ -31,9 +31,6 @@ func interceptors() []string {
 func (d *doctor) relay(ctx context.Context) error {
 	address := d.o.relay
 	if address == "" {
-		address = d.env.Getenv("HOOK_RELAY")
-	}
-	if address == "" {
 		d.add("relay", skipped, "", "none is configured: hook listen starts one on this machine")
 		return nil
 	}

@@ -22,6 +22,11 @@ copy, export, replay. What a listener in another terminal records appears at onc
 		Example: "  hook inspect\n  hook inspect 'provider:stripe is:error since:1h'\n  hook inspect --to localhost:3000",
 		Args:    args(0, 1),
 		RunE: func(c *cobra.Command, given []string) error {
+			own, err := env.configure(c.Flags(), "keys")
+			if err != nil {
+				return err
+			}
+			o.keys = own.keys
 			filter := ""
 			if len(given) == 1 {
 				filter = given[0]
@@ -54,7 +59,7 @@ func runInspect(ctx context.Context, env *Env, o *listenOptions, filter string) 
 	if _, err := s.history.Refresh(); err != nil {
 		return fail(exitFailed, "", "reading the history: %w", err)
 	}
-	m, err := tui.New(tui.Options{Title: "hook inspect", Actions: s.actions(), Theme: s.theme(), Flows: s.history.Flows(), Filter: filter})
+	m, err := tui.New(tui.Options{Title: "hook inspect", Actions: s.actions(), Theme: s.theme(), Flows: s.history.Flows(), Filter: filter, Keys: s.o.keys})
 	if err != nil {
 		return usage("\"hook help queries\" explains the language", "%w", err)
 	}

@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,10 +45,8 @@ func (v *verifyFlags) flags(c *cobra.Command) {
 
 // find is whose signatures are checked: a provider, or an own scheme.
 func (v *verifyFlags) find(who string) (*signTarget, error) {
-	for _, s := range v.own {
-		if s.ID == who {
-			return &signTarget{id: s.ID, name: cmp.Or(s.Name, s.ID), schemes: []*signer.Scheme{s}}, nil
-		}
+	if t := ownTarget(v.own, who); t != nil {
+		return t, nil
 	}
 	return findTarget(who, v.scheme)
 }

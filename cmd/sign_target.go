@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,6 +189,25 @@ func (k *knobs) turned(s *signer.Scheme) (*signer.Scheme, error) {
 	return &c, nil
 }
 
+// projectScheme finds an own scheme of the settings files; nil: there is none.
+func (e *Env) projectScheme(id string) (*signTarget, error) {
+	own, err := e.configure(pflag.NewFlagSet("", pflag.ContinueOnError), "schemes")
+	if err != nil {
+		return nil, err
+	}
+	return ownTarget(own.schemes, id), nil
+}
+
+// ownTarget is the scheme with this id; nil: there is none.
+func ownTarget(schemes []*signer.Scheme, id string) *signTarget {
+	for _, s := range schemes {
+		if s.ID == id {
+			return &signTarget{id: s.ID, name: cmp.Or(s.Name, s.ID), schemes: []*signer.Scheme{s}}
+		}
+	}
+	return nil
+}
+
 // target finds what PROVIDER, --scheme, --scheme-file and the knobs say.
 func (k *knobs) target(env *Env, provider, scheme string) (*signTarget, error) {
 	var t *signTarget
@@ -196,6 +216,11 @@ func (k *knobs) target(env *Env, provider, scheme string) (*signTarget, error) {
 		t, err = ownScheme(env, k.file, scheme)
 	} else {
 		t, err = findTarget(provider, scheme)
+		if unknown := (*errUnknownProvider)(nil); errors.As(err, &unknown) {
+			if found, bad := env.projectScheme(provider); bad != nil || found != nil {
+				t, err = found, bad
+			}
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func listenOnScreen(ctx context.Context, env *Env, o *listenOptions) (err error)
 	if _, err := s.history.Refresh(); err != nil {
 		return fail(exitFailed, "", "reading the history: %w", err)
 	}
-	m, err := tui.New(tui.Options{Title: "hook listen", Actions: s.listening(s.actions()), Theme: s.theme()})
+	m, err := tui.New(tui.Options{Title: "hook listen", Actions: s.listening(s.actions()), Theme: s.theme(), Keys: s.o.keys})
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,11 @@ cannot be reached; a COMMAND that fails ends the wait with its exit code.`,
 		},
 		RunE: func(c *cobra.Command, given []string) error {
 			o.command = given
+			own, err := env.configure(c.Flags(), "relay", "relay_cacert", "schemes")
+			if err != nil {
+				return err
+			}
+			o.signing.own = own.schemes
 			return runWait(c.Context(), env, &o)
 		},
 	}

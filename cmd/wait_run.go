@@ -49,8 +49,6 @@ type waiter struct {
 // maxOthers bounds those that are listed when the wait is over in vain.
 const maxOthers = 20
 
-var errRelayGone = errors.New("relay not reached for too long")
-
 func runWait(ctx context.Context, env *Env, o *waitOptions) (err error) {
 	parsed, err := o.parse(env)
 	if err != nil {
@@ -94,13 +92,9 @@ func runWait(ctx context.Context, env *Env, o *waitOptions) (err error) {
 // alone lives in a folder that goes with it.
 func (w *waiter) findRelay() (func() error, error) {
 	nothing := func() error { return nil }
-	url := w.o.relay
-	if url == "" {
-		url = w.env.Getenv("HOOK_RELAY")
-	}
-	if url != "" {
+	if w.o.relay != "" {
 		var err error
-		if w.api.base, err = parseRelay(url); err != nil {
+		if w.api.base, err = parseRelay(w.o.relay); err != nil {
 			return nothing, err
 		}
 		w.k.Relay, w.token = w.api.base, w.env.Getenv("HOOK_TOKEN")

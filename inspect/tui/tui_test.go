@@ -150,16 +150,6 @@ func (d *driver) has(list ...string) {
 	}
 }
 
-func (d *driver) lacks(list ...string) {
-	d.Helper()
-	s := d.words()
-	for _, w := range list {
-		if strings.Contains(s, w) {
-			d.Errorf("the screen has %q:\n%s", w, s)
-		}
-	}
-}
-
 // control names the first character of s that a screen must not get. SGR
 // sequences are ours where sgr is set.
 func control(s string, sgr bool) string {
