@@ -252,6 +252,21 @@ func (l *listener) run(ctx context.Context) error {
 	return code
 }
 
+// clockNotice warns of a clock here that is more than skewNoted off the
+// relay's, "" where it is not. Webhooks are judged by the relay's; what is
+// signed here, such as a replay, is not.
+func clockNotice(relay, here time.Time) string {
+	skew := here.Sub(relay).Round(time.Second)
+	if relay.IsZero() || skew.Abs() <= skewNoted {
+		return ""
+	}
+	word := "ahead of"
+	if skew < 0 {
+		word = "behind"
+	}
+	return fmt.Sprintf("this machine's clock is %s %s the relay's: webhooks are judged by the relay's, but what is signed here may be refused; set the clock by NTP", skew.Abs(), word)
+}
+
 // event is told by the tunnel, one event at a time.
 func (l *listener) event(e tunnel.Event) {
 	switch e := e.(type) {
@@ -261,6 +276,9 @@ func (l *listener) event(e tunnel.Event) {
 		}
 		w := e.Welcome
 		l.tell(inspect.Ready{At: time.Now(), URL: w.URL, Target: l.target, Relay: w.Relay, Backlog: w.Backlog, Expires: w.ExpiresAt})
+		if s := clockNotice(w.Clock, time.Now()); s != "" && !l.connected {
+			l.notice(s)
+		}
 		if w.Backlog > 0 {
 			l.notice(fmt.Sprintf("%d arrived while you were away", w.Backlog))
 		}

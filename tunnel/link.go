@@ -38,7 +38,6 @@ type link struct {
 	writing atomic.Int64 // since when a message is being written; 0: none is
 	started time.Time
 	rtt     atomic.Int64
-	skew    atomic.Int64 // the other side's clock less ours, nanoseconds
 
 	mu      sync.Mutex
 	full    [][]byte      // whole frames, in order, in buffers of about maxBatch
@@ -394,9 +393,7 @@ func (l *link) control(t frameType, payload []byte, dispatch func(frameType, []b
 			return err
 		}
 		if now := l.now(); f.stamp > 0 && f.stamp <= uint64(now) {
-			rtt := now - int64(f.stamp)
-			l.rtt.Store(rtt)
-			l.skew.Store(int64(time.Until(f.clock)) + rtt/2)
+			l.rtt.Store(now - int64(f.stamp))
 		}
 		return nil
 	}
