@@ -65,6 +65,10 @@ type sending struct {
 	took     []time.Duration
 }
 
+// maxIdleSenders is how many connections under --rate wait for their next
+// request. With net/http's own 2, most requests would dial.
+const maxIdleSenders = 100
+
 func newSending(env *Env, o *triggerOptions, expect func(int) bool) (*sending, error) {
 	s := &sending{env: env, o: o, expect: expect, http: env.client(), statuses: make(map[int]int)}
 	if err := trustRelay(s.http, o.relayCA); err != nil {
@@ -78,6 +82,7 @@ func newSending(env *Env, o *triggerOptions, expect func(int) bool) (*sending, e
 	if o.to != "" {
 		t.Proxy = nil // proxy variables are for the way to a relay
 	}
+	t.MaxIdleConnsPerHost = maxIdleSenders
 	t.DisableCompression = true // no header that the provider does not send
 	if o.insecure {
 		t.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // typed by the user: -k
