@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 )
 
 // data holds one file a provider:
@@ -50,7 +51,22 @@ func files() []string {
 	return names
 }
 
+// loaded holds the files read so far, by provider: a run of hook trigger makes
+// many samples of one. A file is never changed, samples are made of copies.
+var loaded sync.Map
+
 func load(provider string) (*file, error) {
+	if f, ok := loaded.Load(provider); ok {
+		return f.(*file), nil
+	}
+	f, err := read(provider)
+	if err == nil {
+		loaded.Store(provider, f)
+	}
+	return f, err
+}
+
+func read(provider string) (*file, error) {
 	raw, err := data.ReadFile(path.Join("data", provider+".json"))
 	if errors.Is(err, fs.ErrNotExist) || !fs.ValidPath(provider) {
 		return nil, fmt.Errorf("%w of provider %q", ErrUnknown, provider)
