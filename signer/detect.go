@@ -78,9 +78,6 @@ func Detect(req *Request) []Detection {
 	return out
 }
 
-// DetectHeader is [Detect] for headers alone.
-func DetectHeader(h http.Header) []Detection { return Detect(&Request{Method: "POST", Header: h}) }
-
 // detection is the rule of a scheme: its own, or that its headers are there. Headers that many senders use make no rule.
 func (s *Scheme) detection() *Match {
 	if s.Detect != nil {
