@@ -103,7 +103,7 @@ func (d *demo) start(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if d.store, err = bolt.Open(dir, bolt.Options{MinFree: -1}); err != nil {
+	if d.store, err = bolt.Open(dir, bolt.Options{MinFree: -1, Journal: embeddedJournal}); err != nil {
 		return err
 	}
 	d.ends = append(d.ends, d.store.Close)

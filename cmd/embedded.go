@@ -37,6 +37,10 @@ type holder struct {
 	Since time.Time `json:"since"`
 }
 
+// embeddedJournal is the journal of a relay that serves one listener: a folder
+// is made for each project.
+const embeddedJournal = 1 << 20
+
 // startEmbedded starts the relay of a place in the state folder.
 func startEmbedded(env *Env, k *knownEndpoint) (r *embeddedRelay, err error) {
 	root := filepath.Join(env.stateDir(), "relays")
@@ -46,7 +50,7 @@ func startEmbedded(env *Env, k *knownEndpoint) (r *embeddedRelay, err error) {
 			return nil, err
 		}
 	}
-	store, err := bolt.Open(dir, bolt.Options{MinFree: 64 << 20})
+	store, err := bolt.Open(dir, bolt.Options{MinFree: 64 << 20, Journal: embeddedJournal})
 	if err != nil {
 		return nil, heldBy(dir, k, err)
 	}

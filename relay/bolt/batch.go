@@ -9,26 +9,36 @@ import (
 	"github.com/hookrelay/hook/relay"
 )
 
-// batch is a transaction as ops see it. Counts are read once and written once
-// per transaction, however many ops change them.
+// batch is a transaction as ops see it. Counts are read once in a transaction
+// and written once in a group, however many ops change them.
 type batch struct {
 	tx      *bbolt.Tx
 	buckets map[string]*bbolt.Bucket
 	counts  map[relay.EndpointID]*cachedCounts
+	changed []*cachedCounts // those that the group changed
 
-	dirty   bool
-	err     error    // a failure that ends the whole transaction
-	delta   totals   // what it changes over all endpoints
+	dirty bool  // something was changed since the transaction began
+	err   error // a failure that ends the whole transaction
+
+	// What the group did.
+	log     changes
+	delta   totals   // over all endpoints
 	removed []string // body files to delete once it is durable
 }
 
 type cachedCounts struct {
 	counts
-	dirty bool
+	id    relay.EndpointID
+	dirty bool // it is in changed
 }
 
 func newBatch(tx *bbolt.Tx) *batch {
 	return &batch{tx: tx, buckets: make(map[string]*bbolt.Bucket, 8), counts: make(map[relay.EndpointID]*cachedCounts)}
+}
+
+// start begins a group, whose changes are noted in the memory of old ones.
+func (b *batch) start(old changes) {
+	b.log, b.delta, b.removed = newChanges(old), totals{}, nil
 }
 
 func (b *batch) bucket(name string) *bbolt.Bucket {
@@ -50,6 +60,10 @@ func (b *batch) get(bucket string, key []byte) []byte { return b.bucket(bucket).
 
 func (b *batch) put(bucket string, key, value []byte) {
 	b.dirty = true
+	b.log = b.log.put(bucket, key, value)
+	if value == nil {
+		value = []byte{} // bbolt would take the key for missing until it is committed
+	}
 	if err := b.bucket(bucket).Put(key, value); err != nil && b.err == nil {
 		b.err = err
 	}
@@ -57,9 +71,24 @@ func (b *batch) put(bucket string, key, value []byte) {
 
 func (b *batch) del(bucket string, key []byte) {
 	b.dirty = true
+	b.log = b.log.del(bucket, key)
 	if err := b.bucket(bucket).Delete(key); err != nil && b.err == nil {
 		b.err = err
 	}
+}
+
+// next is the next number of a bucket.
+func (b *batch) next(bucket string) (uint64, error) {
+	b.dirty = true
+	n, err := b.bucket(bucket).NextSequence()
+	if err != nil {
+		if b.err == nil {
+			b.err = err
+		}
+		return 0, err
+	}
+	b.log = b.log.next(bucket, n)
+	return n, nil
 }
 
 // damaged ends the transaction because a record does not decode.
@@ -84,9 +113,25 @@ func (b *batch) depth(id relay.EndpointID) (*cachedCounts, error) {
 	if err != nil {
 		return nil, b.damaged("counts", err)
 	}
-	x := &cachedCounts{counts: c}
+	x := &cachedCounts{counts: c, id: id}
 	b.counts[id] = x
 	return x, nil
+}
+
+// begin gives a new endpoint its counts.
+func (b *batch) begin(id relay.EndpointID) {
+	c := &cachedCounts{id: id}
+	b.counts[id] = c
+	b.touch(c)
+	b.delta.endpoints++
+}
+
+// touch has the counts written at the end of the group.
+func (b *batch) touch(c *cachedCounts) {
+	if !c.dirty {
+		c.dirty = true
+		b.changed = append(b.changed, c)
+	}
 }
 
 // count changes an endpoint's counts and the totals with them.
@@ -94,17 +139,19 @@ func (b *batch) count(c *cachedCounts, pending, dead int, bytes int64) {
 	c.pending += pending
 	c.dead += dead
 	c.bytes += bytes
-	c.dirty = true
-	b.dirty = true
+	b.touch(c)
 	b.delta.add(totals{0, pending, dead, bytes})
 }
 
+// flush writes the counts that the group changed.
 func (b *batch) flush() {
-	for id, c := range b.counts {
-		if c.dirty {
-			b.put(bucketCounts, endpointKey(id), c.encode())
+	for _, c := range b.changed {
+		c.dirty = false
+		if b.counts[c.id] == c { // the endpoint was not purged
+			b.put(bucketCounts, endpointKey(c.id), c.encode())
 		}
 	}
+	b.changed = b.changed[:0]
 }
 
 func (b *batch) endpoint(id relay.EndpointID) (relay.Endpoint, uint64, error) {

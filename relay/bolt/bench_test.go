@@ -151,7 +151,7 @@ func BenchmarkPush(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("bolt/c=%d", c), func(b *testing.B) {
 			commits := 0
-			s := open(b, b.TempDir(), Options{afterCommit: func() { commits++ }})
+			s := open(b, b.TempDir(), Options{afterSync: func() { commits++ }})
 			id := create(b, s, 1)
 			body := body1k()
 			concurrently(b, c, func(n int) error {

@@ -1,5 +1,5 @@
 // Package bolt is the embedded store of a relay: endpoint records and queues
-// in one bbolt file, for one relay on one machine.
+// in one bbolt file with a journal before it, for one relay on one machine.
 //
 //	store, err := bolt.Open("/var/lib/hook", bolt.Options{})
 //	if err != nil {
@@ -8,10 +8,11 @@
 //	defer store.Close()
 //	e, err := store.Create(ctx, relay.Endpoint{IDs: ids, ExpiresAt: expires})
 //
-// What returns without an error is fsynced: concurrent writers share one
-// transaction, made by one goroutine that takes all who wait. Bodies over
-// Options.InlineBody are files beside the database, so that a large one holds
-// up nobody.
+// What returns without an error is fsynced. Concurrent writers share one sync
+// of the journal, made by one goroutine that takes all who wait; the database
+// follows in larger steps, and what it lacks after a crash is done again from
+// the journal. Bodies over Options.InlineBody are files beside the database, so
+// that a large one holds up nobody.
 //
 // It refuses to share its folder with a second process, to go on after a write
 // of which it cannot tell whether it happened, and to repair a damaged file.
@@ -67,11 +68,17 @@ type Options struct {
 	// 0: no bound.
 	MaxBytes int64
 
+	// Journal is the size in bytes of the journal's file, which is written out
+	// when it is made: how much may change between two steps of the database.
+	// 0: 8 MiB, or a sixteenth of MaxBytes where that is less.
+	Journal int64
+
 	// NoSync leaves out every fsync. It exists for one experiment, the power
 	// cut that must then lose data; anything else must leave it false.
 	NoSync bool
 
-	afterCommit func() // for tests: runs after each commit, before it is answered
+	checkpointAfter time.Duration // for tests: instead of the constant
+	afterSync       func()        // for tests: runs after each sync of the journal or the database, before it is answered
 }
 
 // Store is a relay.Store in one folder.
@@ -80,6 +87,11 @@ type Store struct {
 	opts Options
 	log  *slog.Logger
 	db   *bbolt.DB
+
+	journal      *journal // nil: there is no room for one, every group is committed to the database
+	journalBytes int64    // its size
+	before       uint64   // the run before this one
+	work         working
 
 	queue   queue // what waits for the committer
 	gate    gate
@@ -121,6 +133,15 @@ func Open(dir string, opts Options) (*Store, error) {
 	if opts.MinFree == 0 && opts.MaxBytes <= 0 {
 		opts.MinFree = defaultMinFree
 	}
+	if opts.Journal <= 0 {
+		opts.Journal = defaultJournal
+		if opts.MaxBytes > 0 {
+			opts.Journal = min(opts.Journal, opts.MaxBytes/16)
+		}
+	}
+	if opts.checkpointAfter == 0 {
+		opts.checkpointAfter = checkpointAfter
+	}
 	s := &Store{dir: dir, opts: opts, log: opts.Logger}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -149,19 +170,25 @@ func (s *Store) open() error {
 	} else if err := inspect(path); err != nil {
 		return lockError(err)
 	}
-	if err := s.syncNames(); err != nil {
-		return err
-	}
 	db, err := openFile(path, s.opts.NoSync)
 	if err != nil {
 		return lockError(err)
 	}
 	s.db = db
-	if err := s.load(); err != nil {
-		db.Close()
-		return err
+	if err = s.restore(); err == nil {
+		err = s.syncNames()
 	}
-	return nil
+	if err == nil {
+		err = s.load()
+	}
+	if err != nil {
+		s.abandon()
+		if s.journal != nil {
+			s.journal.close()
+		}
+		db.Close()
+	}
+	return err
 }
 
 // create makes the database under another name first: a file that was cut off
@@ -216,10 +243,9 @@ func openFile(path string, noSync bool) (db *bbolt.DB, err error) {
 	})
 }
 
-// load counts what is there and deletes body files that no record names.
-func (s *Store) load() (err error) {
-	defer recoverDamage(s.db.Path(), &err)
-	return s.db.View(func(tx *bbolt.Tx) error {
+// load counts what is there, with what only the journal has, and deletes body files that no record names.
+func (s *Store) load() error {
+	return s.view(func(tx *bbolt.Tx) error {
 		for _, name := range bucketNames() {
 			if tx.Bucket([]byte(name)) == nil {
 				return damageError(s.db.Path(), "part "+strconv.Quote(name)+" is missing")
@@ -258,6 +284,9 @@ func (s *Store) Close() error {
 		s.queue.close()
 		s.files.close()
 		s.workers.Wait()
+		if s.journal != nil {
+			s.journal.close()
+		}
 		if s.stuck.Load() {
 			return // the file is closed with the process
 		}
@@ -272,17 +301,35 @@ func (s *Store) errClosed() error {
 	return fmt.Errorf("the store in %q is closed: %w", s.dir, os.ErrClosed)
 }
 
-// view runs fn on the last committed state. fn must be short: a reader that
-// stays holds up the growth of the file.
-func (s *Store) view(fn func(*bbolt.Tx) error) error {
+// view runs fn on all that was answered. fn must be short: a reader that stays
+// holds up the growth of the file, and the committer while a transaction is
+// open.
+func (s *Store) view(fn func(*bbolt.Tx) error) (err error) {
 	if s.closed.Load() {
 		return s.errClosed()
 	}
-	return s.read(fn)
+	if done, err := s.viewWork(fn); done {
+		return err
+	}
+	return s.committed(fn)
 }
 
-// read is view while the store is closing too.
-func (s *Store) read(fn func(*bbolt.Tx) error) (err error) {
+// viewWork runs fn on the working transaction, if one is open.
+func (s *Store) viewWork(fn func(*bbolt.Tx) error) (done bool, err error) {
+	w := &s.work
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.b == nil {
+		return false, nil
+	}
+	defer recoverDamage(s.db.Path(), &err)
+	defer panicOnFault()()
+	done = true
+	return done, fn(w.b.tx)
+}
+
+// committed runs fn on what the database has.
+func (s *Store) committed(fn func(*bbolt.Tx) error) (err error) {
 	defer recoverDamage(s.db.Path(), &err)
 	defer panicOnFault()()
 	tx, err := s.begin(false)

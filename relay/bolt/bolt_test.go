@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"testing"
+	"time"
 
 	"github.com/hookrelay/hook/relay"
 	"github.com/hookrelay/hook/relay/storetest"
@@ -24,10 +25,22 @@ func open(t testing.TB, dir string, opts Options) *Store {
 	return s
 }
 
+// TestStore runs the tests of all stores: as they are used; with a journal that
+// is full after a few writes; and with all in the journal and nothing in the
+// database until the end.
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) (relay.Store, func() relay.Store) {
-		dir := t.TempDir()
-		reopen := func() relay.Store { return open(t, dir, Options{}) }
-		return reopen(), reopen
-	})
+	for name, opts := range map[string]Options{
+		"default":         {},
+		"short journal":   {Journal: 4 << 10},
+		"all in journal":  {checkpointAfter: time.Hour},
+		"all in database": {checkpointAfter: time.Nanosecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T) (relay.Store, func() relay.Store) {
+				dir := t.TempDir()
+				reopen := func() relay.Store { return open(t, dir, opts) }
+				return reopen(), reopen
+			})
+		})
+	}
 }

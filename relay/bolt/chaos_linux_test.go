@@ -209,6 +209,22 @@ func TestFullDisk(t *testing.T) {
 			if n, files := namedFiles(t, s), bodyFiles(t, s.dir); n != files {
 				t.Fatalf("%d body files, %d named", files, n)
 			}
+			// What makes room goes on, also after a start on the full disk.
+			gone := acked[:5]
+			acked = acked[5:]
+			if err := s.Settle(ctx, id, 0, []relay.Settlement{{ID: gone[0], Outcome: relay.Done}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = open(t, s.dir, opts)
+			if n, err := s.Remove(ctx, id, gone); err != nil || n != 4 {
+				t.Fatalf("%d removed, %v", n, err)
+			}
+			if n := lost(t, s, acked); n > 0 {
+				t.Fatalf("%d of %d lost on the full disk", n, len(acked))
+			}
 			if err := os.Remove(ballast); err != nil {
 				t.Fatal(err)
 			}
@@ -269,8 +285,10 @@ func fillUp(t *testing.T, s *Store, id relay.EndpointID) (acked []tunnel.ID) {
 }
 
 // TestEveryAckFollowsASync traces a process that pushes one delivery at a
-// time: between two acknowledgements the data pages are written and synced,
-// then the meta page that makes them valid is written and synced.
+// time: between two acknowledgements the journal is written and synced, after
+// the body's file where there is one. Whenever the database is written, its
+// pages are synced before the meta page that makes them valid, and that before
+// the journal is written from its start again.
 func TestEveryAckFollowsASync(t *testing.T) {
 	if os.Getenv("HOOK_CHAOS") == "" {
 		t.Skip("needs strace: set HOOK_CHAOS=1 to run it")
@@ -300,17 +318,21 @@ func TestEveryAckFollowsASync(t *testing.T) {
 
 func checkTrace(t *testing.T, r io.Reader) {
 	t.Helper()
-	db := regexp.QuoteMeta(fileName) + `>`
+	call := func(name, file, rest string) *regexp.Regexp {
+		return regexp.MustCompile(name + `\(\d+<[^>]*` + regexp.QuoteMeta(file) + `>` + rest)
+	}
 	var (
-		pwrite = regexp.MustCompile(`pwrite64\(\d+<[^>]*` + db + `.*, (\d+)\) = \d+$`)
-		sync   = regexp.MustCompile(`fdatasync\(\d+<[^>]*` + db + `\) += 0$`)
+		pwrite = call("pwrite64", fileName, `.*, (\d+)\) = \d+$`)
+		sync   = call("fdatasync", fileName, `\) += 0$`)
+		record = call("pwrite64", journalName, `.*, (\d+)\) = \d+$`)
+		noted  = call("fdatasync", journalName, `\) += 0$`)
 		body   = regexp.MustCompile(`fsync\(\d+<[^>]*\.body>\) += 0$`)
 		folder = regexp.MustCompile(`fsync\(\d+<[^>]*/` + bodiesName + `>\) += 0$`)
 		ack    = regexp.MustCompile(`write\(1<.*"dlv_`)
 	)
 	page := os.Getpagesize()
-	acks, files := 0, 0
-	var seen []string
+	acks, files, saves := 0, 0, 0
+	var seen, pages []string // since the last acknowledgement; of the database since its last commit
 	step := func(s string) {
 		if len(seen) == 0 || seen[len(seen)-1] != s {
 			seen = append(seen, s)
@@ -336,12 +358,25 @@ func checkTrace(t *testing.T, r io.Reader) {
 		case pwrite.MatchString(line):
 			off, _ := strconv.Atoi(pwrite.FindStringSubmatch(line)[1])
 			if off < 2*page {
-				step("meta")
-			} else {
-				step("data")
+				pages = append(pages, "meta")
+			} else if len(pages) == 0 || pages[len(pages)-1] != "data" {
+				pages = append(pages, "data")
 			}
 		case sync.MatchString(line):
-			step("sync")
+			pages = append(pages, "sync")
+		case record.MatchString(line):
+			if got := strings.Join(pages, " "); got != "" { // of the commits since the last record
+				for _, commit := range strings.SplitAfter(got, "meta sync") {
+					if commit = strings.TrimSpace(commit); commit != "" && commit != "data sync meta sync" {
+						t.Fatalf("a record follows %q of the database", got)
+					}
+					saves++
+				}
+				pages = nil
+			}
+			step("record")
+		case noted.MatchString(line):
+			step("noted")
 		case body.MatchString(line):
 			files++
 			step("body")
@@ -350,17 +385,17 @@ func checkTrace(t *testing.T, r io.Reader) {
 		case ack.MatchString(line):
 			acks++
 			got := strings.Join(seen, " ")
-			if !strings.HasSuffix(got, "data sync meta sync") {
+			if !strings.HasSuffix(got, "record noted") {
 				t.Fatalf("acknowledgement %d after %q", acks, got)
 			}
-			if strings.Contains(got, "body") && !strings.HasSuffix(got, "body folder data sync meta sync") {
+			if strings.Contains(got, "body") && !strings.HasSuffix(got, "body folder record noted") {
 				t.Fatalf("acknowledgement %d of a body file after %q", acks, got)
 			}
 			seen = nil
 		}
 	}
-	if acks < 300 || files == 0 {
-		t.Fatalf("%d acknowledgements and %d body files in the trace", acks, files)
+	if acks < 300 || files == 0 || saves == 0 {
+		t.Fatalf("%d acknowledgements, %d body files and %d commits of the database in the trace", acks, files, saves)
 	}
-	t.Logf("%d acknowledgements, %d body files, each after its syncs", acks, files)
+	t.Logf("%d acknowledgements, %d body files, each after its syncs; %d commits of the database", acks, files, saves)
 }

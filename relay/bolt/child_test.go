@@ -160,6 +160,9 @@ func lost(t *testing.T, s *Store, ids []tunnel.ID) int {
 	for _, id := range ids {
 		b, err := s.Body(ctx, e.ID, id)
 		if err != nil {
+			if n == 0 {
+				t.Logf("%s: %v", id, err)
+			}
 			n++
 			continue
 		}

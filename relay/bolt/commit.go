@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/hookrelay/hook/relay"
 )
 
@@ -27,6 +25,7 @@ type op struct {
 	apply func(*batch) error
 	size  int  // bytes it writes, roughly
 	grows bool // refused first when the disk is full
+	saves bool // to be written to the database, not only to the journal
 	// late runs instead of the caller's own code when the caller has gone.
 	late func(error)
 
@@ -49,8 +48,9 @@ const (
 // queue is the ops that wait.
 type queue struct {
 	mu     sync.Mutex
-	some   sync.Cond // ops or closed changed
+	some   sync.Cond // something of what follows changed
 	ops    []*op
+	due    bool // a checkpoint is
 	closed bool
 }
 
@@ -61,6 +61,14 @@ func (q *queue) close() {
 	q.closed = true
 	q.mu.Unlock()
 	q.some.Broadcast()
+}
+
+// ring tells the committer that a checkpoint is due.
+func (q *queue) ring() {
+	q.mu.Lock()
+	q.due = true
+	q.mu.Unlock()
+	q.some.Signal()
 }
 
 func (q *queue) put(o *op) bool {
@@ -82,11 +90,11 @@ func (q *queue) len() int {
 	return len(q.ops)
 }
 
-// take waits for ops and returns a group of them, in the order they came; nil
-// when the queue is closed and empty.
-func (q *queue) take() []*op {
+// take waits for ops and returns a group of them, in the order they came, and
+// whether a checkpoint is due. It is over when the queue is closed and empty.
+func (q *queue) take() (group []*op, due, over bool) {
 	q.mu.Lock()
-	for len(q.ops) == 0 && !q.closed {
+	for len(q.ops) == 0 && !q.closed && !q.due {
 		q.some.Wait()
 	}
 	q.mu.Unlock()
@@ -109,12 +117,13 @@ func (q *queue) take() []*op {
 		size += q.ops[n].size
 		n++
 	}
-	group := q.ops[:n:n]
+	group = q.ops[:n:n]
 	q.ops = q.ops[n:]
 	if len(q.ops) == 0 {
 		q.ops = nil
 	}
-	return group
+	due, q.due = q.due, false
+	return group, due, n == 0 && q.closed
 }
 
 // do hands o to the committer and waits until it is durable or refused. When
@@ -150,20 +159,24 @@ func (e *leftError) Unwrap() error { return e.error }
 func (s *Store) commitLoop() {
 	panicOnFault()
 	for {
-		group := s.queue.take()
-		if len(group) == 0 {
+		group, due, over := s.queue.take()
+		if over {
+			s.finish()
 			return
 		}
 		s.commitGroup(group)
+		if due {
+			s.checkpoint() // an error is logged where it ends the store; a full disk is tried again
+		}
 	}
 }
 
-// commitGroup makes one transaction of the group and answers every op in it.
-// On a full disk those that take space are answered so, and the others get a
-// transaction of their own: settling makes room.
+// commitGroup makes the changes of a group durable, and answers every op in
+// it. On a full disk those that take space are answered so, and the others are
+// tried again by themselves: settling makes room.
 func (s *Store) commitGroup(group []*op) {
 	ops := make([]*op, 0, len(group))
-	full := s.gate.full()
+	full := s.work.full || s.gate.full()
 	for _, o := range group {
 		if !o.state.CompareAndSwap(opWaiting, opTaken) {
 			continue
@@ -208,43 +221,31 @@ func (o *op) finish(err error) {
 	}
 }
 
-// transact applies ops in one transaction. The error is that of the whole: no
-// op has happened then.
-func (s *Store) transact(ops []*op) (err error) {
+// transact makes what ops change durable: in the journal, or in the database
+// where the journal has no room or an op asks for it. The error is that of the
+// whole: no op has happened then.
+func (s *Store) transact(ops []*op) error {
 	if len(ops) == 0 {
 		return nil
 	}
 	if err := s.stopped(); err != nil {
 		return err
 	}
-	var tx *bbolt.Tx
-	defer func() {
-		if r := recover(); r != nil {
-			err = s.stop(damageError(s.db.Path(), r))
-			s.abandon(tx)
-		}
-	}()
-	if tx, err = s.begin(true); err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
-	}
-	id := tx.ID()
-	b := newBatch(tx)
+	saves := s.journal == nil
 	for _, o := range ops {
-		o.err = o.apply(b)
+		saves = saves || o.saves
 	}
-	b.flush()
-	if b.err != nil || !b.dirty {
-		tx.Rollback()
-		if b.err != nil {
-			return fmt.Errorf("writing a transaction: %w", b.err)
-		}
-		return nil
+	b, err := s.apply(ops)
+	if err != nil || b.log.empty() {
+		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return s.commitFailed(id, err)
+	if saves || !s.journal.fits(b.log) {
+		err = s.checkpoint()
+	} else {
+		err = s.note(b.log)
 	}
-	if s.opts.afterCommit != nil {
-		s.opts.afterCommit()
+	if err != nil {
+		return err
 	}
 	s.mu.Lock()
 	s.totals.add(b.delta)
@@ -253,31 +254,28 @@ func (s *Store) transact(ops []*op) (err error) {
 	return nil
 }
 
-// abandon gives a transaction back after a panic in it.
-func (s *Store) abandon(tx *bbolt.Tx) {
-	if tx == nil {
-		return
+// note makes the changes of a group durable in the journal.
+func (s *Store) note(log changes) error {
+	err := spaceError(s.journal.append(log))
+	switch {
+	case err == nil:
+		s.synced()
+		return nil
+	case errors.Is(err, relay.ErrNoSpace) && !errors.Is(err, errUnsynced):
+		// Possible where a file system takes new space for what is overwritten.
+		if rerr := s.redo(); rerr != nil {
+			return rerr
+		}
+		return err
 	}
-	var err error
-	defer recoverDamage(s.db.Path(), &err)
-	tx.Rollback()
+	return s.stop(fmt.Errorf("no more writes after one that failed, restart the relay: %w", err))
 }
 
-// commitFailed judges a commit that failed. A full disk before the page that
-// makes the transaction valid leaves everything as it was, and the next one
-// may go well. After any other failure nobody knows what the disk holds: a
-// second fsync that succeeds proves nothing, so the store stops.
-func (s *Store) commitFailed(id int, err error) error {
-	err = spaceError(err)
-	if !errors.Is(err, relay.ErrNoSpace) && s.gate.exhausted(s.dir) {
-		err = fmt.Errorf("%w: %w", relay.ErrNoSpace, err) // bbolt hides the cause when the file cannot grow
+// synced runs what a test wants to happen after each sync.
+func (s *Store) synced() {
+	if s.opts.afterSync != nil {
+		s.opts.afterSync()
 	}
-	var visible int
-	verr := s.read(func(tx *bbolt.Tx) error { visible = tx.ID(); return nil })
-	if errors.Is(err, relay.ErrNoSpace) && verr == nil && visible < id {
-		return fmt.Errorf("committing: %w", err)
-	}
-	return s.stop(fmt.Errorf("no more writes after one that failed, restart the relay: committing: %w", err))
 }
 
 func (s *Store) stop(err error) error {

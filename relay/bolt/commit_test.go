@@ -16,7 +16,7 @@ import (
 func TestSlowSyncIsShared(t *testing.T) {
 	const writers, each = 64, 20
 	commits := 0
-	s := open(t, t.TempDir(), Options{afterCommit: func() {
+	s := open(t, t.TempDir(), Options{afterSync: func() {
 		commits++
 		time.Sleep(5 * time.Millisecond) // is the slow disk itself
 	}})
@@ -45,7 +45,7 @@ func hold(t *testing.T, opts Options) (s *Store, held chan struct{}, release fun
 	t.Helper()
 	held = make(chan struct{}, 100)
 	gate := make(chan struct{})
-	opts.afterCommit = func() { held <- struct{}{}; <-gate }
+	opts.afterSync = func() { held <- struct{}{}; <-gate }
 	s = open(t, t.TempDir(), opts)
 	var once sync.Once
 	release = func() { once.Do(func() { close(gate) }) }

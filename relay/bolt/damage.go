@@ -14,7 +14,7 @@ import (
 var ErrDamaged = errors.New("the database file is damaged")
 
 func damageError(path string, what any) error {
-	return fmt.Errorf("%w (%v): keep a copy of %q, move it away and start again with an empty store, or put back a copy made earlier", ErrDamaged, what, path)
+	return fmt.Errorf("%w (%v): keep a copy of %q, move it and %s away and start again with an empty store, or put back a copy of both made earlier", ErrDamaged, what, path, journalName)
 }
 
 // recoverDamage turns a panic into an error: bbolt panics where it meets pages

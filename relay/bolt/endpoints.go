@@ -34,9 +34,8 @@ func (s *Store) Create(ctx context.Context, e relay.Endpoint) (out relay.Endpoin
 				return relay.ErrExists
 			}
 		}
-		n, err := b.bucket(bucketEndpoints).NextSequence()
+		n, err := b.next(bucketEndpoints)
 		if err != nil {
-			b.err = err
 			return err
 		}
 		fresh := e
@@ -48,8 +47,7 @@ func (s *Store) Create(ctx context.Context, e relay.Endpoint) (out relay.Endpoin
 			b.put(bucketIDs, id.Hash[:], key)
 		}
 		b.put(bucketDue, dueKey(fresh.PurgeAt(), fresh.ID), nil)
-		b.counts[fresh.ID] = &cachedCounts{dirty: true}
-		b.delta.endpoints++
+		b.begin(fresh.ID)
 		got, _, err = decodeEndpoint(record)
 		return err
 	}})

@@ -20,9 +20,16 @@ const (
 	bucketDeliveries = "deliveries" // endpoint, delivery id → kind, seq, and the body or its file: apart from the item, so that a retry does not rewrite the body
 	bucketQueued     = "queued"     // QueuedAt, endpoint, seq → nothing: pending items by age
 	bucketFiles      = "files"      // name of a body file → nothing
-	bucketMeta       = "meta"       // the probe of Writable
+	bucketMeta       = "meta"       // markKey, probeKey
 )
 
+// Keys in bucketMeta.
+const (
+	markKey  = "journal" // mark
+	probeKey = "probe"   // what Writable writes
+)
+
+// bucketNames lists the parts. Changes name them by their place here: append only.
 func bucketNames() []string {
 	return []string{
 		bucketEndpoints, bucketCounts, bucketIDs, bucketDue, bucketPending, bucketDead,

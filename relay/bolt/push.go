@@ -18,6 +18,7 @@ func (s *Store) Push(ctx context.Context, id relay.EndpointID, p relay.Push, bod
 		size = body.Size()
 	}
 	at := place{kind: relay.Pending}
+	var room []byte // at.body with place for what is encoded before it
 	var file *spool
 	switch own, ok := body.(*spool); {
 	case ok && own.store == s:
@@ -30,7 +31,8 @@ func (s *Store) Push(ctx context.Context, id relay.EndpointID, p relay.Push, bod
 		defer copied.Discard()
 		file = copied
 	case size > 0:
-		at.body = make([]byte, size)
+		room = make([]byte, placeHead+size)
+		at.body = room[placeHead:]
 		if n, err := body.ReadAt(at.body, 0); n < len(at.body) {
 			return relay.Item{}, fmt.Errorf("reading a body of %d bytes: %w", size, unexpected(err))
 		}
@@ -48,7 +50,7 @@ func (s *Store) Push(ctx context.Context, id relay.EndpointID, p relay.Push, bod
 		}
 		at.file = file.name
 	}
-	item, err := s.push(ctx, id, p, at, size, file)
+	item, err := s.push(ctx, id, p, at, room, size, file)
 	var left *leftError
 	switch {
 	case errors.As(err, &left):
@@ -66,7 +68,7 @@ func unexpected(err error) error {
 	return err
 }
 
-func (s *Store) push(ctx context.Context, id relay.EndpointID, p relay.Push, at place, size int64, file *spool) (relay.Item, error) {
+func (s *Store) push(ctx context.Context, id relay.EndpointID, p relay.Push, at place, room []byte, size int64, file *spool) (relay.Item, error) {
 	x := p.Delivery
 	state := itemState{id: x.ID, attempt: x.Attempt, size: size, queuedAt: p.QueuedAt}
 	record := state.encode(encodeDelivery(&x))
@@ -104,7 +106,11 @@ func (s *Store) push(ctx context.Context, id relay.EndpointID, p relay.Push, at 
 		c.seq++
 		at.seq = c.seq
 		b.put(bucketPending, itemKey(id, at.seq), record)
-		b.put(bucketDeliveries, key, at.encode())
+		if room != nil {
+			b.put(bucketDeliveries, key, at.encodeBefore(room))
+		} else {
+			b.put(bucketDeliveries, key, at.encode())
+		}
 		b.put(bucketQueued, queuedKey(p.QueuedAt, id, at.seq), nil)
 		if at.file != "" {
 			b.put(bucketFiles, []byte(at.file), nil)

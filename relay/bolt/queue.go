@@ -184,7 +184,7 @@ func (s *Store) Requeue(ctx context.Context, id relay.EndpointID, delivery tunne
 			b.count(c, 1, -1, 0)
 		}
 		c.seq++
-		c.dirty = true
+		b.touch(c)
 		st.attempt, st.queuedAt, st.nextAt, st.deadAt = 0, since, time.Time{}, time.Time{}
 		b.put(bucketQueued, queuedKey(since, id, c.seq), nil)
 		b.move(id, key, &p, st, rest, relay.Pending, c.seq)

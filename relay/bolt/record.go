@@ -240,6 +240,9 @@ type place struct {
 	body []byte // inline, part of the record
 }
 
+// placeHead is the most that a place takes in front of its body.
+const placeHead = 1 + binary.MaxVarintLen64 + 1
+
 const (
 	bodyInline = 0
 	bodyFile   = 1
@@ -257,6 +260,18 @@ func (p *place) encode() []byte {
 		e.fixed(p.body)
 	}
 	return e.b
+}
+
+// encodeBefore is encode where body stands in room with placeHead bytes before
+// it: the body is not copied, and only the encoded place may be used from then on.
+func (p *place) encodeBefore(room []byte) []byte {
+	e := encoder{make([]byte, 0, placeHead)}
+	e.byte(byte(p.kind))
+	e.uint(p.seq)
+	e.byte(bodyInline)
+	at := placeHead - len(e.b)
+	copy(room[at:], e.b)
+	return room[at:]
 }
 
 func decodePlace(b []byte) (p place, err error) {

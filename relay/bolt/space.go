@@ -127,7 +127,7 @@ func (s *Store) measure(g *gate) error {
 		stats := s.db.Stats()
 		g.free = free
 		g.inside = int64(stats.FreePageN+stats.PendingPageN) * int64(s.db.Info().PageSize)
-		g.used = tx.Size() - g.inside + s.files.bytes.Load()
+		g.used = tx.Size() - g.inside + s.journalBytes + s.files.bytes.Load()
 		g.taken, g.measured = 0, time.Now()
 		return nil
 	})
@@ -186,8 +186,8 @@ func (s *Store) tryWrite(ctx context.Context) error {
 	if err := s.room(0, false); err != nil {
 		return err
 	}
-	return s.do(ctx, &op{size: 64, grows: true, apply: func(b *batch) error {
-		key := []byte("probe")
+	return s.do(ctx, &op{size: 64, grows: true, saves: true, apply: func(b *batch) error {
+		key := []byte(probeKey)
 		n := uint64(0)
 		if v := b.get(bucketMeta, key); len(v) == 8 {
 			n = binary.BigEndian.Uint64(v)
@@ -221,6 +221,6 @@ func (s *Store) Stats(ctx context.Context) (relay.Stats, error) {
 	s.mu.Unlock()
 	out.Endpoints = t.endpoints
 	out.Depth = relay.Depth{Pending: t.pending, Dead: t.dead, Bytes: t.bytes}
-	out.FileBytes = info.Size() + s.files.bytes.Load()
+	out.FileBytes = info.Size() + s.journalBytes + s.files.bytes.Load()
 	return out, nil
 }

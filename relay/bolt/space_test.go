@@ -67,7 +67,7 @@ func TestMaxBytes(t *testing.T) {
 // Answers of Writable are shared for a moment, and are real writes.
 func TestWritableIsShared(t *testing.T) {
 	commits := 0
-	s := open(t, t.TempDir(), Options{afterCommit: func() { commits++ }})
+	s := open(t, t.TempDir(), Options{afterSync: func() { commits++ }})
 	for range 100 {
 		if err := s.Writable(context.Background()); err != nil {
 			t.Fatal(err)

@@ -4,4 +4,5 @@ package bolt
 
 import "os"
 
+// datasync makes what was written to a file of unchanged size durable.
 func datasync(f *os.File) error { return f.Sync() }
