@@ -146,3 +146,54 @@ func viaTransport(b *testing.B, address string) Handler {
 		return &Result{Status: res.StatusCode, Header: answer, Body: body, Size: int64(len(body)), By: ByApplication}, nil
 	})
 }
+
+// BenchmarkForwardTwoParts replays to an application that writes head and body
+// apart and has Nagle's algorithm on, as many small servers do: through the
+// transport each answer waits 40 ms for an acknowledgement that the kernel
+// delays.
+func BenchmarkForwardTwoParts(b *testing.B) {
+	for _, by := range []string{"forwarder", "transport"} {
+		b.Run("by="+by, func(b *testing.B) {
+			address := twoParts(b)
+			var handler Handler = forwarder(b, address)
+			if by == "transport" {
+				handler = viaTransport(b, address)
+			}
+			d := delivery("POST", "/", "hello")
+			for b.Loop() {
+				if res, err := handler.Handle(context.Background(), d); err != nil || string(res.Body) != "ok" {
+					b.Fatal(err, res)
+				}
+			}
+		})
+	}
+}
+
+// twoParts is such a server, for requests of less than 4 KiB.
+func twoParts(b *testing.B) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				conn.(*net.TCPConn).SetNoDelay(false)
+				for request := make([]byte, 4<<10); ; {
+					if _, err := conn.Read(request); err != nil {
+						return
+					}
+					io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+					io.WriteString(conn, "ok")
+				}
+			}()
+		}
+	}()
+	return "http://" + ln.Addr().String()
+}

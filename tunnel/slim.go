@@ -62,7 +62,8 @@ type slimRequest struct {
 type slimConn struct {
 	net.Conn          // carries HTTP
 	raw      net.Conn // below TLS, or the same
-	reader   *bufio.Reader
+	prompt   *promptReader
+	reader   *bufio.Reader // of prompt
 	scratch  []byte
 	reused   bool
 	since    time.Time // idle since
@@ -87,7 +88,8 @@ func (c *slimClient) do(ctx context.Context, req *slimRequest) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	conn := &slimConn{Conn: carrier, raw: raw, reader: bufio.NewReader(carrier)}
+	prompt := newPromptReader(carrier, raw)
+	conn := &slimConn{Conn: carrier, raw: raw, prompt: prompt, reader: bufio.NewReader(prompt)}
 	res, _, err := c.exchange(ctx, conn, req, deadline)
 	return res, err
 }
@@ -99,6 +101,7 @@ func (c *slimClient) exchange(ctx context.Context, conn *slimConn, req *slimRequ
 	conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 
+	conn.prompt.reads = 0
 	sending := conn.send(req)
 	reader := answerReader{in: conn.reader, scratch: conn.scratch, limit: c.limit, bodyless: req.bodyless}
 	err = reader.read()
