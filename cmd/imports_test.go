@@ -98,3 +98,21 @@ func TestImportArrows(t *testing.T) {
 		}
 	}
 }
+
+// One call of reflect.Value.MethodByName, or of text/template, which makes
+// one, and the linker keeps every exported method of the whole program: 2.4 MB
+// of it (docs/adr/0009).
+func TestNothingLooksUpMethodsByName(t *testing.T) {
+	out, err := exec.Command("go", "build", "-ldflags=-dumpdep", "-o", t.TempDir(), "./hook").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !bytes.Contains(out, []byte("main.main -> ")) {
+		t.Fatalf("the linker told nothing:\n%.300s", out)
+	}
+	for line := range bytes.Lines(out) {
+		if bytes.Contains(line, []byte("<ReflectMethod>")) {
+			t.Errorf("%s", line)
+		}
+	}
+}

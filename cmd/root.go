@@ -35,20 +35,27 @@ func Run(ctx context.Context, env Env, args []string) int {
 }
 
 func newRoot(env *Env) *cobra.Command {
+	var asked bool
 	root := &cobra.Command{
 		Use: "hook", Short: "Bring webhooks to localhost", Long: long,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		Version:           stamp().Version,
 		Args:              cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
+			if asked {
+				_, err := fmt.Fprintf(env.Out, "hook %s\n", stamp().Version)
+				return err
+			}
 			if len(args) > 0 {
 				return unknownCommand(c, args[0])
 			}
 			return c.Help()
 		},
 	}
-	root.SetVersionTemplate("hook {{.Version}}\n")
+	// Not cobra's own flag: its template is what would link text/template,
+	// whose look-up of methods by name keeps every exported method of the
+	// program alive (2 MB).
+	root.Flags().BoolVarP(&asked, "version", "v", false, "version for hook")
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newListen(env), newRelay(env), newEndpoint(env), newQueue(env),
