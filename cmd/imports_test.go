@@ -24,11 +24,10 @@ var arrows = map[string][]string{
 	"signer/payloads":  {module + "signer"},
 	"signer/fetch":     {module + "signer", "golang.org/x/sync/"},
 	"tunnel":           {module + "inspect/safetext", "github.com/coder/websocket"},
-	"relay": {module + "tunnel", module + "inspect/safetext", "golang.org/x/time/rate", "golang.org/x/sync/",
-		"github.com/prometheus/client_golang/"},
-	"relay/bolt":      {module + "relay", module + "tunnel", "go.etcd.io/bbolt", "golang.org/x/sys/"},
-	"relay/relaytest": {module + "relay", module + "relay/bolt", module + "tunnel"},
-	"relay/storetest": {module + "relay", module + "tunnel", "github.com/google/go-cmp/"},
+	"relay":            {module + "tunnel", module + "inspect/safetext", "golang.org/x/time/rate", "golang.org/x/sync/"},
+	"relay/bolt":       {module + "relay", module + "tunnel", "go.etcd.io/bbolt", "golang.org/x/sys/"},
+	"relay/relaytest":  {module + "relay", module + "relay/bolt", module + "tunnel"},
+	"relay/storetest":  {module + "relay", module + "tunnel", "github.com/google/go-cmp/"},
 	"inspect": {module + "tunnel", module + "signer", module + "inspect/query", module + "inspect/safetext",
 		"github.com/fatih/color"},
 	"inspect/tui": {module + "inspect", module + "inspect/query", module + "inspect/safetext", module + "tunnel", module + "signer",
@@ -41,11 +40,10 @@ var arrows = map[string][]string{
 
 // only says which outside package belongs to one of ours alone.
 var only = map[string]string{
-	"go.etcd.io/bbolt":                     "relay/bolt",
-	"github.com/coder/websocket":           "tunnel",
-	"github.com/prometheus/client_golang/": "relay",
-	"charm.land/":                          "inspect/tui",
-	"github.com/spf13/":                    "cmd",
+	"go.etcd.io/bbolt":           "relay/bolt",
+	"github.com/coder/websocket": "tunnel",
+	"charm.land/":                "inspect/tui",
+	"github.com/spf13/":          "cmd",
 }
 
 func TestImportArrows(t *testing.T) {

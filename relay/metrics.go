@@ -1,76 +1,66 @@
 package relay
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // metrics are what an operator watches. No label holds anything that comes
 // from outside: the number of series is fixed.
 type metrics struct {
-	registry  *prometheus.Registry
-	known     map[string]bool // values of the limit label
-	requests  *prometheus.CounterVec
-	duration  *prometheus.HistogramVec
-	limits    *prometheus.CounterVec
-	attempts  *prometheus.CounterVec
-	endpoints prometheus.Counter
-	deleted   prometheus.Counter
+	s         *Server
+	requests  *counter
+	duration  *histogram
+	limits    *counter
+	attempts  *counter
+	endpoints *counter
+	deleted   *counter
 }
 
-// limits are the values of the limit label besides the names of faults, which
-// the HTTP front refuses; anything else counts as "other".
-func limits() map[string]bool {
+// outcomes are the values of the outcome label of webhooks.
+var outcomes = []string{byApplication, byStored, byHandshake, byRefused, bySenderLeft}
+
+// limits are the values of the limit label: what handlers count, what the
+// listener of connections refuses, and the names of faults, which the HTTP
+// front refuses; anything else counts as "other".
+func limits() []string {
 	known := map[string]bool{
 		"attach": true, "body": true, "create": true, "endpoint": true, "miss": true, "quota": true, "storage": true,
-		"connections": true, "connections of one client": true, "tls handshake": true,
+		"connections": true, "connections of one client": true, "tls handshake": true, "other": true,
 	}
 	for _, f := range faults {
 		known[f.name] = true
 	}
-	return known
+	return slices.Sorted(maps.Keys(known))
 }
 
 func newMetrics(s *Server) *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		known:    limits(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hook_requests_total", Help: "Webhooks received, by what became of them: answered by the owner's side, stored, handshake, refused, left.",
-		}, []string{"outcome"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "hook_request_seconds", Help: "Time from a webhook's first byte to its answer.",
-			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-		}, []string{"outcome"}),
-		limits: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hook_limits_total", Help: "Requests and connections refused by a limit.",
-		}, []string{"limit"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hook_queue_attempts_total", Help: "Attempts at queued deliveries, by outcome: done, retry, dead.",
-		}, []string{"outcome"}),
-		endpoints: prometheus.NewCounter(prometheus.CounterOpts{Name: "hook_endpoints_created_total", Help: "Endpoints created."}),
-		deleted: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hook_deliveries_purged_total", Help: "Deliveries deleted with their endpoint, unanswered or dead.",
-		}),
+	return &metrics{
+		s: s,
+		requests: newCounter("hook_requests_total",
+			"Webhooks received, by what became of them: answered by the owner's side, stored, handshake, refused, left.", "outcome", outcomes...),
+		duration: newHistogram("hook_request_seconds", "Time from a webhook's first byte to its answer.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "outcome", outcomes...),
+		limits:    newCounter("hook_limits_total", "Requests and connections refused by a limit.", "limit", limits()...),
+		attempts:  newCounter("hook_queue_attempts_total", "Attempts at queued deliveries, by outcome: done, retry, dead.", "outcome", "done", "retry", "dead"),
+		endpoints: newCounter("hook_endpoints_created_total", "Endpoints created.", ""),
+		deleted:   newCounter("hook_deliveries_purged_total", "Deliveries deleted with their endpoint, unanswered or dead.", ""),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.limits, m.attempts, m.endpoints, m.deleted, &storeCollector{s})
-	return m
 }
 
 func (m *metrics) intake(outcome string, d time.Duration) {
-	m.requests.WithLabelValues(outcome).Inc()
-	m.duration.WithLabelValues(outcome).Observe(d.Seconds())
+	m.requests.inc(outcome)
+	m.duration.observe(outcome, d.Seconds())
 }
 
 func (m *metrics) limited(limit string) {
-	if !m.known[limit] {
-		limit = "other"
+	if !m.limits.inc(limit) {
+		m.limits.inc("other")
 	}
-	m.limits.WithLabelValues(limit).Inc()
 }
 
 func (m *metrics) settled(list []Settlement) {
@@ -82,53 +72,38 @@ func (m *metrics) settled(list []Settlement) {
 		case Died:
 			outcome = "dead"
 		}
-		m.attempts.WithLabelValues(outcome).Inc()
+		m.attempts.inc(outcome)
 	}
 }
 
-func (m *metrics) created() { m.endpoints.Inc() }
+func (m *metrics) created() { m.endpoints.add(1) }
 
-func (m *metrics) purged(d Depth) { m.deleted.Add(float64(d.Pending + d.Dead)) }
+func (m *metrics) purged(d Depth) { m.deleted.add(d.Pending + d.Dead) }
 
-// storeCollector reads gauges when they are asked for.
-type storeCollector struct{ s *Server }
-
-var (
-	descTunnels   = prometheus.NewDesc("hook_tunnels", "Listeners attached.", nil, nil)
-	descEndpoints = prometheus.NewDesc("hook_endpoints", "Endpoints in the store.", nil, nil)
-	descPending   = prometheus.NewDesc("hook_queue_pending", "Deliveries waiting in all queues.", nil, nil)
-	descDead      = prometheus.NewDesc("hook_queue_dead", "Dead letters kept.", nil, nil)
-	descBytes     = prometheus.NewDesc("hook_queue_bytes", "Bytes of the bodies of queued and dead deliveries.", nil, nil)
-	descOldest    = prometheus.NewDesc("hook_queue_oldest_seconds", "Age of the oldest delivery that waits; 0 when none does.", nil, nil)
-	descDisk      = prometheus.NewDesc("hook_store_bytes", "Bytes of the store on disk.", nil, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (c *storeCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descTunnels, descEndpoints, descPending, descDead, descBytes, descOldest, descDisk} {
-		ch <- d
+// ServeHTTP writes all families; gauges are read when they are asked for.
+func (m *metrics) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	var b bytes.Buffer
+	for _, c := range []*counter{m.requests, m.limits, m.attempts, m.endpoints, m.deleted} {
+		c.write(&b)
 	}
-}
-
-// Collect implements prometheus.Collector.
-func (c *storeCollector) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64) { ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v) }
-	gauge(descTunnels, float64(len(c.s.sessions())))
-	st, err := c.s.store.Stats(c.s.ctx)
-	if err != nil {
-		c.s.log.Error("store not counted", "err", err)
-		return
+	m.duration.write(&b)
+	gauge(&b, "hook_tunnels", "Listeners attached.", float64(len(m.s.sessions())))
+	if st, err := m.s.store.Stats(m.s.ctx); err != nil {
+		m.s.log.Error("store not counted", "err", err)
+	} else {
+		age := 0.0
+		if !st.Oldest.IsZero() {
+			age = max(time.Since(st.Oldest).Seconds(), 0)
+		}
+		gauge(&b, "hook_endpoints", "Endpoints in the store.", float64(st.Endpoints))
+		gauge(&b, "hook_queue_pending", "Deliveries waiting in all queues.", float64(st.Depth.Pending))
+		gauge(&b, "hook_queue_dead", "Dead letters kept.", float64(st.Depth.Dead))
+		gauge(&b, "hook_queue_bytes", "Bytes of the bodies of queued and dead deliveries.", float64(st.Depth.Bytes))
+		gauge(&b, "hook_queue_oldest_seconds", "Age of the oldest delivery that waits; 0 when none does.", age)
+		gauge(&b, "hook_store_bytes", "Bytes of the store on disk.", float64(st.FileBytes))
 	}
-	age := 0.0
-	if !st.Oldest.IsZero() {
-		age = max(time.Since(st.Oldest).Seconds(), 0)
-	}
-	gauge(descEndpoints, float64(st.Endpoints))
-	gauge(descPending, float64(st.Depth.Pending))
-	gauge(descDead, float64(st.Depth.Dead))
-	gauge(descBytes, float64(st.Depth.Bytes))
-	gauge(descOldest, age)
-	gauge(descDisk, float64(st.FileBytes))
+	w.Header().Set("Content-Type", expositionType)
+	w.Write(b.Bytes())
 }
 
 // Admin serves /livez, /readyz and /metrics. It belongs on an address that
@@ -143,7 +118,7 @@ func (s *Server) Admin() http.Handler {
 		}
 		w.Write([]byte("ok\n"))
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", s.metrics)
 	return mux
 }
 
