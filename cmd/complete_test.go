@@ -17,7 +17,7 @@ import (
 // TestOffersNameCommandsAndFlags finds what was renamed and left in the tables.
 func TestOffersNameCommandsAndFlags(t *testing.T) {
 	env := &Env{Getenv: func(string) string { return "" }}
-	root := newRoot(env)
+	root := newRoot(env, "")
 	seen := make(map[string]bool)
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {

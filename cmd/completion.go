@@ -22,8 +22,8 @@ in the queue and names of secrets.
   fish         hook completion fish > ~/.config/fish/completions/hook.fish
   powershell   hook completion powershell | Out-String | Invoke-Expression`,
 		Example: "  hook completion bash > /etc/bash_completion.d/hook\n  hook completion fish | source",
-		RunE: func(c *cobra.Command, given []string) error {
-			return WriteCompletion(env.Out, c.Root(), given[0])
+		RunE: func(_ *cobra.Command, given []string) error {
+			return WriteCompletion(env.Out, Tree(), given[0])
 		},
 	}
 }
@@ -45,5 +45,5 @@ func WriteCompletion(w io.Writer, root *cobra.Command, shell string) error {
 
 // Tree is the command tree, for what is generated from it: see cmd/gen.
 func Tree() *cobra.Command {
-	return newRoot(&Env{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }})
+	return newRoot(&Env{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }}, "")
 }

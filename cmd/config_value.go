@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -125,7 +124,7 @@ func (r *configReader) keyLists(v *configValue, n *yaml.Node) {
 	})
 }
 
-var unknownField = regexp.MustCompile(`unknown field "([^"]*)"`)
+var unknownField = pattern(`unknown field "([^"]*)"`)
 
 // schemes reads own schemes: the shape is that of the providers' rows.
 func (r *configReader) schemes(v *configValue, n *yaml.Node) {
@@ -147,7 +146,7 @@ func (r *configReader) schemes(v *configValue, n *yaml.Node) {
 		}
 		if err != nil {
 			at := item
-			if m := unknownField.FindStringSubmatch(err.Error()); m != nil {
+			if m := unknownField().FindStringSubmatch(err.Error()); m != nil {
 				at = cmp.Or(findKey(item, m[1]), item)
 			}
 			r.at(at, "\"hook providers show PROVIDER --json\" prints one to begin with", "schemes: %v", err)

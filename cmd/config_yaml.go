@@ -2,19 +2,18 @@ package cmd
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-var yamlLine = regexp.MustCompile(`line ([0-9]+): `)
+var yamlLine = pattern(`line ([0-9]+): `)
 
 // syntax reports what is no YAML. The library says the line at best.
 func (r *configReader) syntax(err error) {
 	line, what := 1, strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := yamlLine.FindStringSubmatch(what); m != nil {
+	if m := yamlLine().FindStringSubmatch(what); m != nil {
 		line, _ = strconv.Atoi(m[1]) // digits
 		what = strings.Replace(what, m[0], "", 1)
 	}

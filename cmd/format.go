@@ -5,11 +5,19 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/fatih/color"
 )
+
+// pattern compiles a regular expression when it is first asked for: few starts
+// need any of them.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
 
 // painter colours, or does not.
 type painter struct{ good, note, bad, dim *color.Color }

@@ -32,8 +32,24 @@ func TestEveryCommandHasTwoExamples(t *testing.T) {
 			t.Errorf("%s has %d examples:\n%s", c.CommandPath(), examples, c.Example)
 		}
 	}
-	look(newRoot(&Env{Getenv: func(string) string { return "" }}))
+	look(newRoot(&Env{Getenv: func(string) string { return "" }}, ""))
 	if seen < 30 {
 		t.Errorf("only %d commands were looked at", seen)
+	}
+}
+
+// The branch that a command line names is the same in the whole tree.
+func TestEachCommandIsFoundByItsName(t *testing.T) {
+	env := &Env{Getenv: func(string) string { return "" }}
+	whole := newRoot(env, "")
+	for name := range commands() {
+		alone, _, err := newRoot(env, name).Find([]string{name})
+		if err != nil || alone.Name() != name {
+			t.Errorf("%s: %v, %v", name, alone.Name(), err)
+			continue
+		}
+		if among, _, err := whole.Find([]string{name}); err != nil || among.UsageString() != alone.UsageString() {
+			t.Errorf("%s: another usage alone:\n%s", name, alone.UsageString())
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -208,8 +207,8 @@ func (v *verifyFlags) policy(p *relay.PolicyRequest, budgetTyped bool) {
 }
 
 var (
-	placeholder = regexp.MustCompile(`^\{(header|query|json):([^{}]+)\}$`)
-	jsonReply   = regexp.MustCompile(`^\{"([^"\\{}]+)":"(\{(?:header|query|json):[^{}]+\})"\}$`)
+	placeholder = pattern(`^\{(header|query|json):([^{}]+)\}$`)
+	jsonReply   = pattern(`^\{"([^"\\{}]+)":"(\{(?:header|query|json):[^{}]+\})"\}$`)
 )
 
 // relayHandshake says a secret-free handshake in the relay's words; false
@@ -236,13 +235,13 @@ func relayHandshake(h *signer.Handshake) ([]relay.Handshake, bool) {
 	case strings.HasPrefix(h.Reply.ContentType, "text/plain"):
 		echo = body
 	default:
-		parts := jsonReply.FindStringSubmatch(body)
+		parts := jsonReply().FindStringSubmatch(body)
 		if ok = parts != nil; ok {
 			r.Reply.JSON, echo = parts[1], parts[2]
 		}
 	}
 	if echo != "" {
-		parts := placeholder.FindStringSubmatch(echo)
+		parts := placeholder().FindStringSubmatch(echo)
 		if parts == nil {
 			return nil, false
 		}

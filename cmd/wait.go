@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -99,7 +98,7 @@ type waiting struct {
 }
 
 // variable is a name that a shell takes.
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var variable = pattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (o *waitOptions) parse(env *Env) (*waiting, error) {
 	w := &waiting{o: o}
@@ -108,7 +107,7 @@ func (o *waitOptions) parse(env *Env) (*waiting, error) {
 		return nil, usage("", "--count %d is not in 1 to %d", o.count, maxAwaited)
 	case o.json && o.body:
 		return nil, usage("leave one of them out", "--json and --body both say how to print")
-	case !variable.MatchString(o.env):
+	case !variable().MatchString(o.env):
 		return nil, usage("--env HOOK_URL", "--env %q is no name of a variable", o.env)
 	case o.endpoint != "" && !plainName(o.endpoint):
 		return nil, usage("use letters, digits, - and _", "endpoint name %q", o.endpoint)

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hookrelay/hook/inspect/query"
@@ -73,17 +74,18 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// Compiled when the first mock is parsed: few starts have one.
 var (
-	mockAnswer = regexp.MustCompile(`(?s)^([2-5]\d\d)(?:([:@])(.*))?$`)
-	mockDelay  = regexp.MustCompile(`~(\d+(?:\.\d+)?(?:ms|s|m))$`)
-	mockStatus = regexp.MustCompile(`^\d{3}($|[:@~])`)
+	mockAnswer = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)^([2-5]\d\d)(?:([:@])(.*))?$`) })
+	mockDelay  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`~(\d+(?:\.\d+)?(?:ms|s|m))$`) })
+	mockStatus = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{3}($|[:@~])`) })
 )
 
 // ParseMock reads QUERY=STATUS[:BODY|@FILE][~DELAY]. Without a query it answers
 // everything. read gets the file's bytes.
 func ParseMock(text string, read func(name string) ([]byte, error)) (MockRule, error) {
-	q, rest, ok := splitRule(text, false, mockStatus.MatchString)
-	if mockStatus.MatchString(text) {
+	q, rest, ok := splitRule(text, false, mockStatus().MatchString)
+	if mockStatus().MatchString(text) {
 		q, rest, ok = "", text, true
 	}
 	if !ok {
@@ -94,13 +96,13 @@ func ParseMock(text string, read func(name string) ([]byte, error)) (MockRule, e
 	if m.Query, err = ParseFilter(q); err != nil {
 		return m, err
 	}
-	if at := mockDelay.FindStringSubmatchIndex(rest); at != nil {
+	if at := mockDelay().FindStringSubmatchIndex(rest); at != nil {
 		if m.Delay, err = time.ParseDuration(rest[at[2]:at[3]]); err != nil || m.Delay > maxMockDelay {
 			return m, fmt.Errorf("the delay %q is more than %s", rest[at[2]:at[3]], maxMockDelay)
 		}
 		rest = rest[:at[0]]
 	}
-	parts := mockAnswer.FindStringSubmatch(rest)
+	parts := mockAnswer().FindStringSubmatch(rest)
 	if parts == nil {
 		return m, fmt.Errorf("%q is no status from 200 to 599", rest[:3])
 	}
