@@ -80,6 +80,7 @@ func inContainer() bool {
 // machine looks at what hook keeps here.
 func (d *doctor) machine() {
 	d.state()
+	d.keychain()
 	d.completion()
 }
 

@@ -33,7 +33,7 @@ type osKeychain struct{}
 
 func (osKeychain) Get(name string) (string, error) {
 	got := make(chan string, 1)
-	err := patiently(func() error {
+	err := patiently(secretPatience, func() error {
 		value, err := keyring.Get(keychainService, name)
 		got <- value
 		return err
@@ -45,24 +45,24 @@ func (osKeychain) Get(name string) (string, error) {
 }
 
 func (osKeychain) Set(name, secret string) error {
-	return patiently(func() error { return keyring.Set(keychainService, name, secret) })
+	return patiently(secretPatience, func() error { return keyring.Set(keychainService, name, secret) })
 }
 
 func (osKeychain) Delete(name string) error {
-	return patiently(func() error { return keyring.Delete(keychainService, name) })
+	return patiently(secretPatience, func() error { return keyring.Delete(keychainService, name) })
 }
 
 // patiently waits for a keychain that may ask its owner, but not for ever:
 // there may be nobody. What does not answer is left behind, as the library
 // cannot be told to stop.
-func patiently(fn func() error) error {
+func patiently(limit time.Duration, fn func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- fn() }()
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(secretPatience):
-		return fmt.Errorf("it did not answer within %s", formatDuration(secretPatience))
+	case <-time.After(limit):
+		return fmt.Errorf("it did not answer within %s", formatDuration(limit))
 	}
 }
 
