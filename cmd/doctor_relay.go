@@ -32,6 +32,9 @@ func (d *doctor) relay(ctx context.Context) error {
 	address := d.o.relay
 	if address == "" {
 		d.add("relay", skipped, "", "none is configured: hook listen starts one on this machine")
+		if d.o.idle > 0 {
+			d.add("idle", skipped, "give --relay https://HOST", "nothing lies between hook and a relay inside it")
+		}
 		return nil
 	}
 	base, err := parseRelay(address)
@@ -54,7 +57,14 @@ func (d *doctor) relay(ctx context.Context) error {
 		return nil
 	}
 	key := d.keys(ctx, client, base)
-	d.webSocket(ctx, client, base, key)
+	through := d.webSocket(ctx, client, base, key)
+	switch {
+	case d.o.idle == 0:
+	case through:
+		d.idle(ctx, client, base)
+	default:
+		d.add("idle", skipped, "", "without a WebSocket there is no idle tunnel: polls end by themselves")
+	}
 	return nil
 }
 
@@ -249,7 +259,7 @@ func (d *doctor) keys(ctx context.Context, client *http.Client, base string) str
 
 // webSocket tries the upgrade, and what is used where it does not get through.
 // The relay judges the key only after a hello, which is never said.
-func (d *doctor) webSocket(ctx context.Context, client *http.Client, base, key string) {
+func (d *doctor) webSocket(ctx context.Context, client *http.Client, base, key string) (through bool) {
 	ctx, cancel := context.WithTimeout(ctx, doctorStep)
 	defer cancel()
 	if key == "" {
@@ -259,15 +269,16 @@ func (d *doctor) webSocket(ctx context.Context, client *http.Client, base, key s
 	if err == nil {
 		leave(conn)
 		d.add("websocket", healthy, "", "upgrades get through")
-		return
+		return true
 	}
 	conn, perr := tunnel.DialPoll(ctx, client, base+"/v1/poll", key)
 	if perr == nil {
 		leave(conn)
 		d.add("websocket", doubtful, "--transport poll saves the try at every start", "upgrades do not get through (%v); hook listen polls instead", err)
-		return
+		return false
 	}
 	d.add("websocket", broken, "", "upgrades do not get through (%v), nor do polls (%v)", err, perr).code = exitUnreachable
+	return false
 }
 
 func leave(conn tunnel.Conn) {
