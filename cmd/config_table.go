@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/hookrelay/hook/cmd/stage"
@@ -83,6 +84,12 @@ func settings() []setting {
 
 // relaySettings are the rows that find an endpoint and its relay.
 var relaySettings = []string{"relay", "relay_cacert", "endpoint"}
+
+// endpointSettings are also those that say what is asked of the relay about an
+// endpoint.
+func endpointSettings() []string {
+	return append(slices.Clone(relaySettings), "ttl", "idle", "keep", "max_uses", "respond", "budget", "retry_for", "max_attempts", "ordered", "provider", "verify.handshake")
+}
 
 // targetRisk lets a stranger's file name only what listens on a loopback port:
 // a Unix socket may be that of a daemon which obeys whoever reaches it.

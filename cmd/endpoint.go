@@ -165,24 +165,29 @@ func endpointNew(env *Env) *cobra.Command {
 	var l listenOptions
 	c := &cobra.Command{
 		Use: "new", Short: "Make an endpoint without listening", Args: args(0, 0),
+		Long: `Make an endpoint, remember it for this project folder and print its URL. What flags do
+not say is read from the settings files, as hook listen does. What is posted to it
+waits at the relay until somebody listens.`,
 		Example: "  hook endpoint new --relay https://hooks.example --endpoint ci --ttl 1h\n  hook endpoint new --max-uses 1 --json",
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := env.configure(c.Flags(), endpointSettings()...); err != nil {
+				return err
+			}
 			l.changed = c.Flags().Changed
-			l.respond, l.budget, l.retryFor = string(relay.Auto), 8*time.Second, 24*time.Hour
 			return runEndpointNew(c.Context(), env, &o, &l)
 		},
 	}
 	o.add(c)
-	f := c.Flags()
-	durationVar(f, &l.ttl, "ttl", 7*24*time.Hour, "the endpoint expires after this time")
-	durationVar(f, &l.idle, "idle", 72*time.Hour, "… or after so long with no request and no listener; 0 for never")
-	durationVar(f, &l.keep, "keep", 72*time.Hour, "how long undelivered webhooks are kept after it closed")
-	f.Int64Var(&l.maxUses, "max-uses", 0, "… or after so many requests; 0 for no limit")
-	f.BoolVar(&l.fresh, "new", false, "replace the one that is remembered under this name")
+	l.terms(c)
+	c.Flags().Lookup("provider").Usage = "who sends: sets its deadline, handshakes and acknowledgement at the relay"
+	c.Flags().BoolVar(&l.fresh, "new", false, "replace the one that is remembered under this name")
 	return c
 }
 
 func runEndpointNew(ctx context.Context, env *Env, o *ownedFlags, l *listenOptions) error {
+	if _, err := l.signing.row(); err != nil {
+		return err
+	}
 	k, err := o.place(env)
 	if err != nil {
 		return err

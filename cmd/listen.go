@@ -105,15 +105,7 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 	f.StringVar(&o.relayCA, "relay-cacert", "", "certificate authority of the relay, PEM file, besides the system's")
 	f.StringVar(&o.endpoint, "endpoint", defaultEndpoint, "name of the endpoint in this project folder")
 	f.BoolVar(&o.fresh, "new", false, "make a new endpoint instead of the remembered one")
-	durationVar(f, &o.ttl, "ttl", 7*24*time.Hour, "the endpoint expires after this time")
-	durationVar(f, &o.idle, "idle", 72*time.Hour, "… or after so long with no request and no listener; 0 for never")
-	durationVar(f, &o.keep, "keep", 72*time.Hour, "how long undelivered webhooks are kept after it closed")
-	f.Int64Var(&o.maxUses, "max-uses", 0, "… or after so many requests; 0 for no limit")
-	choiceVar(c, &o.respond, "respond", "", string(relay.Auto), "what the sender gets: the application's answer or, when it is late or away, an acknowledgement (auto); always an acknowledgement (queue); always the answer (live)", string(relay.Auto), string(relay.Queue), string(relay.Live))
-	durationVar(f, &o.budget, "budget", 8*time.Second, "how long a sender waits for the application")
-	durationVar(f, &o.retryFor, "retry-for", 24*time.Hour, "how long a queued delivery is tried again")
-	f.IntVar(&o.maxAttempts, "max-attempts", 0, "… and how often; 0 for no limit")
-	f.BoolVar(&o.ordered, "ordered", false, "one delivery at a time, in the order received; one that fails holds up the rest")
+	o.terms(c)
 	durationVar(f, &o.timeout, "timeout", tunnel.ForwardTimeout, "how long the application may take; 0 for no limit")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "\"Name: value\" to set on the way to the application, \"Name:\" to leave out; repeatable")
 	f.StringVar(&o.hostHeader, "host-header", "rewrite", "Host the application sees: rewrite (the target's), preserve (the public one) or a value")
@@ -137,6 +129,21 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 		"print-json": "json", "format": "output", "cli-path": "path",
 	})
 	return c
+}
+
+// terms adds the flags that say what is asked of the relay about an endpoint.
+func (o *listenOptions) terms(c *cobra.Command) {
+	f := c.Flags()
+	durationVar(f, &o.ttl, "ttl", 7*24*time.Hour, "the endpoint expires after this time")
+	durationVar(f, &o.idle, "idle", 72*time.Hour, "… or after so long with no request and no listener; 0 for never")
+	durationVar(f, &o.keep, "keep", 72*time.Hour, "how long undelivered webhooks are kept after it closed")
+	f.Int64Var(&o.maxUses, "max-uses", 0, "… or after so many requests; 0 for no limit")
+	choiceVar(c, &o.respond, "respond", "", string(relay.Auto), "what the sender gets: the application's answer or, when it is late or away, an acknowledgement (auto); always an acknowledgement (queue); always the answer (live)", string(relay.Auto), string(relay.Queue), string(relay.Live))
+	durationVar(f, &o.budget, "budget", 8*time.Second, "how long a sender waits for the application")
+	durationVar(f, &o.retryFor, "retry-for", 24*time.Hour, "how long a queued delivery is tried again")
+	f.IntVar(&o.maxAttempts, "max-attempts", 0, "… and how often; 0 for no limit")
+	f.BoolVar(&o.ordered, "ordered", false, "one delivery at a time, in the order received; one that fails holds up the rest")
+	o.signing.terms(c)
 }
 
 // headerLines reads -H flags. Commas are part of a value.

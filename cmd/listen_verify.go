@@ -32,13 +32,17 @@ type verifyFlags struct {
 
 func (v *verifyFlags) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&v.provider, "provider", "", "who sends: sets its deadline, handshakes and acknowledgement at the relay, and --verify where a secret is given")
 	f.StringVar(&v.verify, "verify", "", "check signatures: a provider, auto (detect it and try the secrets given) or off")
 	f.StringVar(&v.scheme, "scheme", "", "scheme of the provider, where it has several")
 	secretFlags(f, &v.secrets)
 	f.StringArrayVar(&v.params, "param", nil, "NAME=VALUE that the scheme asks for besides the secret; repeatable")
 	choiceVar(c, &v.onInvalid, "on-invalid", "", "warn", "what to do with a webhook whose signature does not hold: warn, or block (answer 401)", "warn", "block")
 	choiceVar(c, &v.dedupe, "dedupe", "", "mark", "what to do with a verified webhook that was answered before: mark, or drop (answer 200)", "mark", "drop")
+}
+
+// terms adds the flags from which policy is made.
+func (v *verifyFlags) terms(c *cobra.Command) {
+	c.Flags().StringVar(&v.provider, "provider", "", "who sends: sets its deadline, handshakes and acknowledgement at the relay, and --verify where a secret is given")
 	choiceVar(c, &v.handshake, "handshake", "", "auto", "answer a provider's test of the endpoint: auto or off", "auto", "off")
 }
 

@@ -85,6 +85,7 @@ cannot be reached; a COMMAND that fails ends the wait with its exit code.`,
 	f.StringVar(&o.env, "env", "HOOK_URL", "name of the variable in which COMMAND finds the URL")
 	f.StringVar(&o.junit, "junit", "", "write a JUnit report to this file")
 	o.signing.flags(c)
+	o.signing.terms(c)
 	aliases(f, map[string]string{"match": "filter", "assert": "expect"})
 	return c
 }
