@@ -156,6 +156,13 @@ type fileOnly struct {
 	keys    map[string][]string // of the inspector: action, then its keys
 }
 
+// typed tells which flags were typed, also after configure has set others.
+func typed(fs *pflag.FlagSet) func(flag string) bool {
+	set := make(map[string]bool)
+	fs.Visit(func(f *pflag.Flag) { set[f.Name] = true })
+	return func(flag string) bool { return set[flag] }
+}
+
 // configure gives the flags that were not typed the values of the environment
 // and of the settings files; only: these rows.
 func (e *Env) configure(fs *pflag.FlagSet, only ...string) (own fileOnly, err error) {

@@ -208,10 +208,10 @@ func runEndpointNew(ctx context.Context, env *Env, o *ownedFlags, l *listenOptio
 			}
 		}
 		var v relay.EndpointView
-		if _, err := api.call(ctx, "POST", "/v1/endpoints", token, l.request(false), &v); err != nil {
+		if _, err := api.call(ctx, "POST", "/v1/endpoints", token, l.request(nil), &v); err != nil {
 			return api.failed("making an endpoint", err)
 		}
-		k.ID, k.OwnerKey, k.URL, k.CreatedAt, k.ExpiresAt = v.ID, v.OwnerKey, v.URL, v.CreatedAt, v.ExpiresAt
+		k.made(&v, l.ttl)
 		if err := env.remember(k); err != nil {
 			return err
 		}

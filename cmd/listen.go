@@ -26,7 +26,8 @@ type listenOptions struct {
 	retryFor        time.Duration
 	maxAttempts     int
 	ordered         bool
-	changed         func(flag string) bool
+	changed         func(flag string) bool // by whatever means
+	typed           func(flag string) bool // on the command line
 
 	timeout     time.Duration
 	headers     []string
@@ -85,6 +86,7 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 				}
 				must(c.Flags().Set("forward", given[0]))
 			}
+			o.typed = typed(c.Flags())
 			own, err := env.configure(c.Flags())
 			if err != nil {
 				return err
@@ -160,14 +162,17 @@ func headerLines(list []string) (tunnel.Header, error) {
 	return h, nil
 }
 
-// request is what the flags ask of the relay. When an endpoint is taken up
-// again, only what was typed is changed.
-func (o *listenOptions) request(again bool) relay.EndpointRequest {
+// request is what the flags ask of the relay about a new endpoint or, where
+// again is one, about that: then only what was set is changed. A ttl counts
+// from the moment it is asked for. One that stands in a file or in the
+// environment is therefore asked for once, and again when it has changed:
+// every start would renew it otherwise, and open again what has expired.
+func (o *listenOptions) request(again *knownEndpoint) relay.EndpointRequest {
 	var r relay.EndpointRequest
 	var p relay.PolicyRequest
-	take := func(flag string) bool { return !again || o.changed(flag) }
+	take := func(flag string) bool { return again == nil || o.changed(flag) }
 	seconds := func(d time.Duration) *int64 { n := int64(d / time.Second); return &n }
-	if take("ttl") {
+	if take("ttl") && (again == nil || o.typed("ttl") || o.ttl != time.Duration(again.TTL)*time.Second) {
 		r.TTL = seconds(o.ttl)
 	}
 	if take("idle") {

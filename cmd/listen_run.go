@@ -162,12 +162,12 @@ func (l *listener) open(ctx context.Context, token string) error {
 	}
 	var v relay.EndpointView
 	if err := l.persist(ctx, what, func() error {
-		_, err := l.api.call(ctx, "POST", "/v1/endpoints", token, l.o.request(false), &v)
+		_, err := l.api.call(ctx, "POST", "/v1/endpoints", token, l.o.request(nil), &v)
 		return err
 	}); err != nil {
 		return err
 	}
-	l.k.ID, l.k.OwnerKey, l.k.URL, l.k.CreatedAt, l.k.ExpiresAt = v.ID, v.OwnerKey, v.URL, v.CreatedAt, v.ExpiresAt
+	l.k.made(&v, l.o.ttl)
 	return l.env.remember(l.k)
 }
 
@@ -175,8 +175,9 @@ func (l *listener) open(ctx context.Context, token string) error {
 // to date; false when it is gone and a new one is wanted.
 func (l *listener) takeUp(ctx context.Context) (bool, error) {
 	var v relay.EndpointView
+	ask := l.o.request(l.k)
 	err := l.persist(ctx, "taking up the endpoint", func() error {
-		_, err := l.api.call(ctx, "PATCH", "/v1/endpoints/"+l.k.ID, l.k.OwnerKey, l.o.request(true), &v)
+		_, err := l.api.call(ctx, "PATCH", "/v1/endpoints/"+l.k.ID, l.k.OwnerKey, ask, &v)
 		return err
 	})
 	var e *apiError
@@ -195,6 +196,12 @@ func (l *listener) takeUp(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	l.k.URL, l.k.ExpiresAt = v.URL, v.ExpiresAt
+	if ask.TTL != nil {
+		if !l.o.typed("ttl") && l.k.TTL > 0 {
+			l.notice(fmt.Sprintf("ttl is %s now, and was %s when it was last asked for: it counts from now", formatDuration(l.o.ttl), formatDuration(time.Duration(l.k.TTL)*time.Second)))
+		}
+		l.k.TTL = *ask.TTL
+	}
 	return true, l.env.remember(l.k)
 }
 

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hookrelay/hook/relay"
 )
 
 // knownEndpoint is what this machine remembers of an endpoint: without the
@@ -26,6 +28,12 @@ type knownEndpoint struct {
 	OwnerKey  string    `json:"owner_key"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	TTL       int64     `json:"ttl"` // seconds, as last asked for
+}
+
+// made takes over what the relay says about a new endpoint.
+func (k *knownEndpoint) made(v *relay.EndpointView, ttl time.Duration) {
+	k.ID, k.OwnerKey, k.URL, k.CreatedAt, k.ExpiresAt, k.TTL = v.ID, v.OwnerKey, v.URL, v.CreatedAt, v.ExpiresAt, int64(ttl/time.Second)
 }
 
 // embedded is the Relay of endpoints on a relay inside hook listen.
