@@ -43,7 +43,7 @@ func argumentOffers(env *Env) map[string]offer {
 		"hook config check":   nth(orFiles),
 		"hook sign":           nth(orFiles, offerProviders),
 		"hook verify":         nth(orFiles, offerProviders),
-		"hook trigger":        nth(noFiles, offerSamples, offerEvents),
+		"hook trigger":        nth(noFiles, env.offerSamples, offerEvents),
 		"hook providers":      nth(noFiles, offerProviders),
 		"hook providers ls":   nth(noFiles, offerProviders),
 		"hook providers show": nth(noFiles, offerProviders),
@@ -204,8 +204,8 @@ func offerSchemes(c *cobra.Command, args []string, _ string) []string {
 }
 
 // offerSamples are the providers of hook trigger, or PROVIDER.EVENT once there
-// is a dot.
-func offerSamples(_ *cobra.Command, _ []string, word string) []string {
+// is a dot; own schemes too.
+func (e *Env) offerSamples(_ *cobra.Command, _ []string, word string) []string {
 	provider, _, dotted := strings.Cut(word, ".")
 	var list []string
 	for _, p := range payloads.Providers() {
@@ -216,6 +216,11 @@ func offerSamples(_ *cobra.Command, _ []string, word string) []string {
 			for _, e := range p.Events {
 				list = append(list, describe(p.ID+"."+e.Name, "%s", e.Summary))
 			}
+		}
+	}
+	if own, err := e.projectSchemes(); err == nil && !dotted {
+		for _, s := range own {
+			list = append(list, describe(s.ID, "own scheme"))
 		}
 	}
 	return list

@@ -191,11 +191,14 @@ func (k *knobs) turned(s *signer.Scheme) (*signer.Scheme, error) {
 
 // projectScheme finds an own scheme of the settings files; nil: there is none.
 func (e *Env) projectScheme(id string) (*signTarget, error) {
+	own, err := e.projectSchemes()
+	return ownTarget(own, id), err
+}
+
+// projectSchemes are the own schemes of the settings files.
+func (e *Env) projectSchemes() ([]*signer.Scheme, error) {
 	own, err := e.configure(pflag.NewFlagSet("", pflag.ContinueOnError), "schemes")
-	if err != nil {
-		return nil, err
-	}
-	return ownTarget(own.schemes, id), nil
+	return own.schemes, err
 }
 
 // ownTarget is the scheme with this id; nil: there is none.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hookrelay/hook/signer"
 	"github.com/hookrelay/hook/signer/payloads"
 )
 
@@ -55,11 +54,15 @@ func newTrigger(env *Env) *cobra.Command {
 No account and no network but the target's are needed. The data is made up and fits
 together; --seed gives the same again, --set and --edit change it.
 
+What has no samples, such as an own scheme of hook.yaml, is signed and sent with a body
+of yours: --body FILE, or --set PATH=VALUE for each value of a JSON object.
+
 One line an answer is printed. An answer that is not 2xx, or not what --expect says,
 is a failure. "hook trigger --list" shows what there is.`,
 		Example: `  hook trigger stripe invoice.paid --to localhost:3000/webhooks --secret env:STRIPE_WEBHOOK_SECRET
   hook trigger github.push --set ref=refs/heads/next --secret file:secret.txt
   hook trigger shopify orders/create --to 3000 --secret env:SHOPIFY --tamper --expect 401
+  hook trigger acme order.paid --body order.json --to 3000 --secret env:ACME
   hook trigger --list invoice`,
 		Args: args(0, 2),
 		RunE: func(c *cobra.Command, given []string) error {
@@ -232,12 +235,6 @@ func unknownSample(provider, event string, err error) error {
 		return fail(exitUsage, "\"hook trigger --list "+provider+"\" shows its events", "%w", err)
 	}
 	events := payloads.Events(provider)
-	if len(events) == 0 {
-		if _, ok := signer.FindProvider(provider); !ok {
-			return unknownProvider(provider, signer.Providers())
-		}
-		return usage("\"hook trigger --list\" shows those with samples; hook sign signs a body of your own", "there are no samples of %q", provider)
-	}
 	hint := fmt.Sprintf("\"hook trigger --list %s\" shows its events", provider)
 	best := max(len(event)/2, 3)
 	for _, e := range events {

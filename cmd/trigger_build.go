@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,6 +26,7 @@ type triggering struct {
 	fixed    bool   // --at was given
 	body     []byte // replaces the sample's; nil: it stays
 	scheme   *signer.Scheme
+	blank    []*signer.Scheme // of a provider without samples, or an own one; nil: there are samples
 	keys     []signer.Key
 	set      []payloads.Setting
 	header   http.Header
@@ -42,12 +44,10 @@ type message struct {
 // newTriggering reads the flags and finds the sample.
 func newTriggering(env *Env, o *triggerOptions) (*triggering, error) {
 	t := &triggering{o: o, provider: o.provider, fixed: o.at != ""}
-	if len(payloads.Events(t.provider)) == 0 {
-		if found, err := findTarget(o.provider, ""); err == nil {
-			t.provider = found.id // a name people use for it
-		}
+	err := t.find(env)
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	if t.at, err = parseAt("--at", o.at); err != nil {
 		return nil, err
 	}
@@ -64,6 +64,16 @@ func newTriggering(env *Env, o *triggerOptions) (*triggering, error) {
 		}
 		t.set = append(t.set, payloads.Setting{Path: path, Value: value})
 	}
+	if t.blank != nil {
+		if t.body, err = o.openBody(env); err != nil {
+			return nil, err
+		}
+		body := t.body
+		if body == nil {
+			body = []byte("{}")
+		}
+		t.scheme = schemeFor(t.blank, body)
+	}
 	sample, err := t.sample(0)
 	if err != nil {
 		return nil, err
@@ -72,8 +82,46 @@ func newTriggering(env *Env, o *triggerOptions) (*triggering, error) {
 	if err := t.noticeable(); err != nil {
 		return nil, err
 	}
-	t.body, err = o.openBody(env)
+	if t.blank == nil {
+		t.body, err = o.openBody(env)
+	}
 	return t, err
+}
+
+// find tells whose webhook it is: a provider by its id or a name people use
+// for it, or an own scheme of the settings files. Where there are no samples,
+// the body has to be given.
+func (t *triggering) find(env *Env) error {
+	o := t.o
+	if len(payloads.Events(o.provider)) > 0 {
+		return nil
+	}
+	found, err := findTarget(o.provider, "")
+	if unknown := (*errUnknownProvider)(nil); errors.As(err, &unknown) {
+		if own, bad := env.projectScheme(o.provider); bad != nil || own != nil {
+			found, err = own, bad
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t.provider = found.id
+	if len(payloads.Events(found.id)) > 0 {
+		return nil
+	}
+	for _, s := range found.schemes {
+		if o.scheme == "" || o.scheme == s.ID {
+			t.blank = append(t.blank, s)
+		}
+	}
+	if t.blank == nil {
+		return usage("leave it out: \"hook providers show "+found.id+"\" lists what there is", "%q has no scheme %q", found.id, o.scheme)
+	}
+	if o.body == "" && len(o.set) == 0 && !o.edit {
+		return usage(fmt.Sprintf("hook trigger %s %s --body FILE, --body - for standard input, or --set PATH=VALUE for each value of a JSON body", o.provider, o.event),
+			"there are no samples of %q: give the body", found.id)
+	}
+	return nil
 }
 
 // ready gives it the target, the body and the keys.
@@ -117,6 +165,13 @@ func (t *triggering) sample(i int) (*payloads.Sample, error) {
 	at = at.Add(-t.o.stale)
 	if t.o.outOfOrder {
 		at = at.Add(-time.Duration(t.o.count-1-i) * time.Second)
+	}
+	if t.blank != nil {
+		s, err := payloads.Blank(t.scheme, t.o.event, t.body, payloads.Options{Seed: t.o.seed + uint64(i), At: at, Set: t.set})
+		if err != nil {
+			return nil, usage("write it as --set data.object.amount=1200", "%w", err)
+		}
+		return s, nil
 	}
 	if t.o.scheme != "" {
 		if _, err := findTarget(t.provider, t.o.scheme); err != nil {

@@ -15,23 +15,33 @@ type listedSample struct {
 	Checked  bool   `json:"checked"`
 	Source   string `json:"source,omitempty"`
 	About    string `json:"about,omitempty"`
+	Own      bool   `json:"own,omitempty"` // an own scheme of hook.yaml: it has no samples, and no events
 }
 
 // runTriggerList prints the samples whose provider, event or description has
 // all the words.
 func runTriggerList(env *Env, search string, asJSON bool) error {
+	own, err := env.projectSchemes()
+	if err != nil {
+		return err
+	}
 	list := []listedSample{}
-	for _, p := range payloads.Providers() {
-		for _, e := range p.Events {
-			text := strings.ToLower(p.ID + " " + e.Name + " " + p.ID + "." + e.Name + " " + e.Summary)
-			found := true
-			for word := range strings.FieldsSeq(strings.ToLower(search)) {
-				found = found && strings.Contains(text, word)
-			}
-			if found {
-				list = append(list, listedSample{p.ID, e.Name, e.Checked(), e.Source, e.Summary})
+	add := func(l listedSample) {
+		text := strings.ToLower(l.Provider + " " + l.Event + " " + l.Provider + "." + l.Event + " " + l.About)
+		for word := range strings.FieldsSeq(strings.ToLower(search)) {
+			if !strings.Contains(text, word) {
+				return
 			}
 		}
+		list = append(list, l)
+	}
+	for _, p := range payloads.Providers() {
+		for _, e := range p.Events {
+			add(listedSample{Provider: p.ID, Event: e.Name, Checked: e.Checked(), Source: e.Source, About: e.Summary})
+		}
+	}
+	for _, s := range own {
+		add(listedSample{Provider: s.ID, About: "own scheme, no samples: give --body or --set", Own: true})
 	}
 	if asJSON {
 		return printJSON(env, list)
@@ -41,18 +51,24 @@ func runTriggerList(env *Env, search string, asJSON bool) error {
 	}
 	w := tabwriter.NewWriter(env.Out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "PROVIDER\tEVENT\tCHECKED\tABOUT")
-	checked := 0
+	samples, checked := 0, 0
 	for _, l := range list {
-		mark := "unchecked"
-		if l.Checked {
+		event, mark := l.Event, "unchecked"
+		switch {
+		case l.Own:
+			event, mark = "-", "-"
+		case l.Checked:
 			mark = "checked"
 			checked++
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Provider, l.Event, mark, l.About)
+		if !l.Own {
+			samples++
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Provider, event, mark, l.About)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.Err, "%d samples, %d of them checked against a schema or SDK type\n", len(list), checked)
+	fmt.Fprintf(env.Err, "%d samples, %d of them checked against a schema or SDK type\n", samples, checked)
 	return nil
 }

@@ -182,6 +182,21 @@ func (f *file) body(g *generator, s *Sample, row *node, set []Setting) error {
 		return err
 	}
 	n = n.clone()
+	if err := n.settle(set); err != nil {
+		return err
+	}
+	if isForm {
+		s.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		s.Body = n.form()
+		return nil
+	}
+	s.Header.Set("Content-Type", "application/json")
+	s.Body = n.json(f.indent)
+	return nil
+}
+
+// settle puts the settings in, in their order.
+func (n *node) settle(set []Setting) error {
 	for _, one := range set {
 		steps, err := splitPath(one.Path)
 		if err != nil {
@@ -195,13 +210,6 @@ func (f *file) body(g *generator, s *Sample, row *node, set []Setting) error {
 			return err
 		}
 	}
-	if isForm {
-		s.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		s.Body = n.form()
-		return nil
-	}
-	s.Header.Set("Content-Type", "application/json")
-	s.Body = n.json(f.indent)
 	return nil
 }
 
