@@ -114,10 +114,11 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 	if who == autoProvider && v.onInvalid == "block" {
 		note("warning: --verify auto believes the sender's headers about how it signs; to block, name the provider")
 	}
-	keys, err := env.secrets(ctx, v.secrets)
+	secrets, err := newLiveSecrets(ctx, env, v.secrets, note)
 	if err != nil {
 		return nil, err
 	}
+	keys := secrets.keys()
 	options := signer.Options{Params: params, Fetcher: newFetcher()}
 	out := &verification{}
 	verify, filter, handshake, block := stage.Stage(nil), stage.Stage(nil), stage.Stage(nil), stage.Stage(nil)
@@ -136,7 +137,9 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 		if out.replay, err = env.openReplay(place); err != nil {
 			return nil, err
 		}
-		verify = stage.Verify(stage.VerifyOptions{Judge: stage.NewJudge(o), Replay: out.replay, Scope: place, Report: report})
+		judge := stage.NewJudge(o)
+		secrets.changed = judge.SetKeys
+		verify = stage.Verify(stage.VerifyOptions{Judge: judge, Replay: out.replay, Scope: place, Renew: secrets.renew, Report: report})
 		if v.dedupe == "drop" {
 			filter = stage.DropDuplicates()
 		}
@@ -148,7 +151,7 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 		}
 	}
 	if v.handshake == "auto" && (row != nil || checks) {
-		handshake = stage.Handshake(stage.HandshakeOptions{Provider: row, Keys: keys, Options: options, Report: handshakeNote(note)})
+		handshake = stage.Handshake(stage.HandshakeOptions{Provider: row, Keys: secrets.keys, Options: options, Report: handshakeNote(note)})
 	}
 	out.verify, out.filter, out.handshake, out.block = verify, filter, handshake, block
 	return out, nil

@@ -68,50 +68,72 @@ func fromStdin(refs []string) bool {
 // that a verdict can name the one that matched; a secret that was typed, and a
 // command, are named by their number. Nothing here puts a secret into an error.
 func (e *Env) secrets(ctx context.Context, refs []string) ([]signer.Key, error) {
+	if err := oneStdin(refs); err != nil {
+		return nil, err
+	}
 	var keys []signer.Key
-	stdin := false
 	for i, ref := range refs {
-		word, rest, _ := strings.Cut(ref, ":")
-		var got []signer.Key
-		var err error
-		switch {
-		case strings.TrimSpace(ref) == "-":
-			if stdin {
-				return nil, usage("", "two secrets are to come from standard input: there is only one")
-			}
-			stdin = true
-			var b []byte
-			b, err = io.ReadAll(io.LimitReader(e.In, maxSecret+1))
-			got, err = one("stdin", b, err)
-		case word == "env" && rest != "":
-			got, err = one(ref, []byte(e.Getenv(rest)), nil)
-		case word == "file" && rest != "":
-			var b []byte
-			b, err = readBounded(e.path(rest), maxSecret)
-			got, err = one(ref, b, err)
-		case word == "keychain" && rest != "":
-			got, err = e.fromKeychain(rest)
-		case word == "cmd" && rest != "":
-			ref = fmt.Sprintf("cmd %d", i+1)
-			var b []byte
-			b, err = e.secretFrom(ctx, rest)
-			got, err = one(ref, b, err)
-		case word == "key" && rest != "":
-			got, err = e.testKey(rest)
-		default:
-			got, err = e.storedSecret(ref)
-			ref = fmt.Sprintf("secret %d", i+1) // what was typed may be the secret itself: no error may repeat it
-			if errors.Is(err, errNoSecret) {
-				fmt.Fprintf(e.Err, "warning: --secret %d is taken as the secret itself: what is typed can be read by others on this machine, and stays in the shell's history\nhint: %s\n", i+1, secretHint)
-				got, err = one(ref, []byte(refs[i]), nil)
-			}
-		}
+		got, err := e.secret(ctx, i, ref)
 		if err != nil {
-			return nil, secretError(ref, err)
+			return nil, err
 		}
 		keys = append(keys, got...)
 	}
 	return keys, nil
+}
+
+// oneStdin refuses a second reference to standard input.
+func oneStdin(refs []string) error {
+	n := 0
+	for _, r := range refs {
+		if strings.TrimSpace(r) == "-" {
+			n++
+		}
+	}
+	if n > 1 {
+		return usage("", "two secrets are to come from standard input: there is only one")
+	}
+	return nil
+}
+
+// secret resolves the i-th reference.
+func (e *Env) secret(ctx context.Context, i int, ref string) ([]signer.Key, error) {
+	word, rest, _ := strings.Cut(ref, ":")
+	typed := ref
+	var got []signer.Key
+	var err error
+	switch {
+	case strings.TrimSpace(ref) == "-":
+		var b []byte
+		b, err = io.ReadAll(io.LimitReader(e.In, maxSecret+1))
+		got, err = one("stdin", b, err)
+	case word == "env" && rest != "":
+		got, err = one(ref, []byte(e.Getenv(rest)), nil)
+	case word == "file" && rest != "":
+		var b []byte
+		b, err = readBounded(e.path(rest), maxSecret)
+		got, err = one(ref, b, err)
+	case word == "keychain" && rest != "":
+		got, err = e.fromKeychain(rest)
+	case word == "cmd" && rest != "":
+		ref = fmt.Sprintf("cmd %d", i+1)
+		var b []byte
+		b, err = e.secretFrom(ctx, rest)
+		got, err = one(ref, b, err)
+	case word == "key" && rest != "":
+		got, err = e.testKey(rest)
+	default:
+		got, err = e.storedSecret(ref)
+		ref = fmt.Sprintf("secret %d", i+1) // what was typed may be the secret itself: no error may repeat it
+		if errors.Is(err, errNoSecret) {
+			fmt.Fprintf(e.Err, "warning: --secret %d is taken as the secret itself: what is typed can be read by others on this machine, and stays in the shell's history\nhint: %s\n", i+1, secretHint)
+			got, err = one(ref, []byte(typed), nil)
+		}
+	}
+	if err != nil {
+		return nil, secretError(ref, err)
+	}
+	return got, nil
 }
 
 var errEmpty = errors.New("it is empty")

@@ -18,8 +18,8 @@ const handshakeGap = time.Second
 
 // HandshakeOptions are what the handshake stage works with.
 type HandshakeOptions struct {
-	Provider *signer.Provider // nil: that of the judgement
-	Keys     []signer.Key
+	Provider *signer.Provider    // nil: that of the judgement
+	Keys     func() []signer.Key // those of now; nil: none
 	Options  signer.Options
 
 	// Report is told what was answered, or why not; nil: nobody is told. show is
@@ -62,7 +62,11 @@ func Handshake(o HandshakeOptions) Stage {
 				r.Header = append(r.Header, tunnel.Field{Name: "Retry-After", Value: "1"})
 				return r, nil
 			}
-			reply, err := signer.Answer(ctx, p, h, req, o.Keys, d.ReceivedAt, o.Options)
+			var keys []signer.Key
+			if o.Keys != nil {
+				keys = o.Keys()
+			}
+			reply, err := signer.Answer(ctx, p, h, req, keys, d.ReceivedAt, o.Options)
 			if o.Report != nil {
 				o.Report(d, h, shown(h, req), err)
 			}

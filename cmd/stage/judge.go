@@ -44,7 +44,9 @@ type JudgeOptions struct {
 type Judge struct {
 	o JudgeOptions
 
-	mu        sync.Mutex // guards verifiers
+	mu        sync.Mutex // guards what follows
+	held      []signer.Key
+	turn      uint64 // counts SetKeys
 	verifiers map[string]*signer.Verifier
 }
 
@@ -54,7 +56,23 @@ func NewJudge(o JudgeOptions) *Judge {
 	if len(o.Schemes) == 0 {
 		o.Options.Fetcher = nil
 	}
-	return &Judge{o: o, verifiers: map[string]*signer.Verifier{}}
+	return &Judge{o: o, held: o.Keys, verifiers: map[string]*signer.Verifier{}}
+}
+
+// SetKeys replaces the user's keys: a secret was rotated.
+func (j *Judge) SetKeys(keys []signer.Key) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.held = slices.Clone(keys)
+	j.turn++
+	clear(j.verifiers)
+}
+
+// Turn tells whether SetKeys was called between two calls of it.
+func (j *Judge) Turn() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.turn
 }
 
 // candidate is a scheme that a message may be signed by.
@@ -83,6 +101,7 @@ func (j *Judge) Judge(ctx context.Context, req *signer.Request, at time.Time) Ju
 func (j *Judge) verify(ctx context.Context, s *signer.Scheme, req *signer.Request, at time.Time) signer.Verdict {
 	j.mu.Lock()
 	v, ok := j.verifiers[s.ID]
+	turn := j.turn
 	j.mu.Unlock()
 	if !ok {
 		var err error
@@ -90,7 +109,9 @@ func (j *Judge) verify(ctx context.Context, s *signer.Scheme, req *signer.Reques
 			return signer.Verdict{Status: signer.Invalid, Reason: signer.BadKey, Detail: err.Error(), Scheme: s.ID}
 		}
 		j.mu.Lock()
-		j.verifiers[s.ID] = v
+		if j.turn == turn { // else it may have the keys of before
+			j.verifiers[s.ID] = v
+		}
 		j.mu.Unlock()
 	}
 	return v.Verify(ctx, req, at)
@@ -159,10 +180,13 @@ func signatureThere(s *signer.Scheme, h http.Header) bool {
 // keys are those that fit a scheme. What is public can never be a shared
 // secret: anybody could sign with it.
 func (j *Judge) keys(s *signer.Scheme) []signer.Key {
+	j.mu.Lock()
+	held := slices.Clone(j.held)
+	j.mu.Unlock()
 	if takesPublic(s) {
-		return append(slices.Clone(j.o.Keys), j.o.Public...)
+		return append(held, j.o.Public...)
 	}
-	return slices.DeleteFunc(slices.Clone(j.o.Keys), func(k signer.Key) bool { return looksPublic(string(k.Secret)) })
+	return slices.DeleteFunc(held, func(k signer.Key) bool { return looksPublic(string(k.Secret)) })
 }
 
 func takesPublic(s *signer.Scheme) bool {

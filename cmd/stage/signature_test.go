@@ -311,7 +311,7 @@ func handshaker(t *testing.T, provider, secret string, app tunnel.Handler) tunne
 	if !ok {
 		t.Fatalf("no provider %q", provider)
 	}
-	return stage.Chain(app, stage.Handshake(stage.HandshakeOptions{Provider: p, Keys: []signer.Key{{Secret: signer.Secret(secret)}}}))
+	return stage.Chain(app, stage.Handshake(stage.HandshakeOptions{Provider: p, Keys: func() []signer.Key { return []signer.Key{{Secret: signer.Secret(secret)}} }}))
 }
 
 func shake(t *testing.T, h tunnel.Handler, d *tunnel.Delivery) *tunnel.Result {

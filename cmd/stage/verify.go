@@ -61,6 +61,11 @@ type VerifyOptions struct {
 	Replay *ReplayFile // nil: replays are not looked for
 	Scope  string      // of the replay file: the endpoint
 
+	// Renew is called when a message is signed by none of the keys: it reads
+	// the secrets again where it is time to, and calls Judge.SetKeys when they
+	// have changed. Nil: the keys stay.
+	Renew func(ctx context.Context)
+
 	// Report is told of every judgement before the delivery goes on; it must be
 	// safe for concurrent use. Nil: nobody is told.
 	Report func(d *tunnel.Delivery, j *Judgement)
@@ -86,7 +91,13 @@ func Verify(o VerifyOptions) Stage {
 	return func(next tunnel.Handler) tunnel.Handler {
 		return tunnel.HandlerFunc(func(ctx context.Context, d *tunnel.Delivery) (*tunnel.Result, error) {
 			req := Request(d)
+			turn := o.Judge.Turn()
 			j := o.Judge.Judge(ctx, req, d.ReceivedAt)
+			if o.Renew != nil && noKeyFits(&j.Verdict) {
+				if o.Renew(ctx); o.Judge.Turn() != turn {
+					j = o.Judge.Judge(ctx, req, d.ReceivedAt)
+				}
+			}
 			key := ""
 			if o.Replay != nil && j.Verdict.Status == signer.Valid {
 				key = signer.ReplayKey(o.Scope, j.scheme, req)
@@ -114,6 +125,15 @@ func Verify(o VerifyOptions) Stage {
 			return r, err
 		})
 	}
+}
+
+// noKeyFits tells whether another key could make a message valid.
+func noKeyFits(v *signer.Verdict) bool {
+	switch v.Reason {
+	case signer.Mismatch, signer.NoLiveKey, signer.BadKey, signer.EmptySecret:
+		return true
+	}
+	return false
 }
 
 // Request is a delivery as the signer takes it.
