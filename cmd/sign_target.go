@@ -26,15 +26,17 @@ const autoProvider = "auto"
 // findTarget finds a provider by its id or a name people use for it, or by the
 // id of one of its schemes.
 func findTarget(provider, scheme string) (*signTarget, error) {
-	rows := signer.Providers()
 	var row *signer.Provider
-	named := provider
-	if p, ok := signer.FindProvider(provider); ok && provider != "" {
-		row, named = p, ""
+	var rows []signer.Provider // not made for a provider that is found
+	if provider != "" {
+		row, _ = signer.FindProvider(provider)
+	}
+	if row == nil {
+		rows = signer.Providers()
 	}
 	for i := range rows {
 		for k := range rows[i].Schemes {
-			if id := rows[i].Schemes[k].ID; row == nil && (id == named && named != "" || provider == "" && id == scheme) {
+			if id := rows[i].Schemes[k].ID; row == nil && (id == provider && provider != "" || provider == "" && id == scheme) {
 				row = &rows[i]
 				scheme = cmp.Or(scheme, id)
 			}

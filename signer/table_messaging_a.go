@@ -1,12 +1,5 @@
 package signer
 
-import "slices"
-
-// messagingProviders are the rows for chat, voice, video and social networks.
-func messagingProviders() []Provider {
-	return slices.Concat(messagingProvidersA(), messagingProvidersB())
-}
-
 // messagingProvidersA are rows for chat, voice, video and social networks, part 1 of 2 by the alphabet.
 func messagingProvidersA() []Provider {
 	return []Provider{

@@ -1,12 +1,5 @@
 package signer
 
-import "slices"
-
-// paymentProviders are the rows for payments and billing.
-func paymentProviders() []Provider {
-	return slices.Concat(paymentProvidersA(), paymentProvidersB())
-}
-
 // paymentProvidersA are rows for payments and billing, part 1 of 2 by the alphabet.
 func paymentProvidersA() []Provider {
 	return []Provider{

@@ -1,12 +1,5 @@
 package signer
 
-import "slices"
-
-// workProviders are the rows for work: documents, tickets, forms and customers.
-func workProviders() []Provider {
-	return slices.Concat(workProvidersA(), workProvidersB())
-}
-
 // workProvidersA are rows for work: documents, tickets, forms and customers, part 1 of 2 by the alphabet.
 func workProvidersA() []Provider {
 	return []Provider{
