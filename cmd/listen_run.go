@@ -66,6 +66,7 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, signatures.Close()) }()
+	l.judge = signatures.judge
 	if err := l.open(ctx, token); err != nil {
 		return err
 	}
@@ -136,7 +137,8 @@ type listener struct {
 	k      *knownEndpoint
 	client *tunnel.Client
 	*flows
-	line *line
+	line  *line
+	judge *stage.Judge // nil: signatures are not checked
 
 	connected bool
 	url       string        // set before welcomed is closed

@@ -74,6 +74,7 @@ func (v *verifyFlags) row() (*signer.Provider, error) {
 type verification struct {
 	verify, filter, handshake, block stage.Stage
 
+	judge  *stage.Judge // nil: nothing is checked
 	replay *stage.ReplayFile
 }
 
@@ -137,9 +138,9 @@ func (v *verifyFlags) newVerification(ctx context.Context, env *Env, place strin
 		if out.replay, err = env.openReplay(place); err != nil {
 			return nil, err
 		}
-		judge := stage.NewJudge(o)
-		secrets.changed = judge.SetKeys
-		verify = stage.Verify(stage.VerifyOptions{Judge: judge, Replay: out.replay, Scope: place, Renew: secrets.renew, Report: report})
+		out.judge = stage.NewJudge(o)
+		secrets.changed = out.judge.SetKeys
+		verify = stage.Verify(stage.VerifyOptions{Judge: out.judge, Replay: out.replay, Scope: place, Renew: secrets.renew, Report: report})
 		if v.dedupe == "drop" {
 			filter = stage.DropDuplicates()
 		}

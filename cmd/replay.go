@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hookrelay/hook/cmd/stage"
 	"github.com/hookrelay/hook/inspect"
 	"github.com/hookrelay/hook/inspect/safetext"
 	"github.com/hookrelay/hook/signer"
@@ -153,6 +154,7 @@ type replayer struct {
 	history  *inspect.History
 	recorder *inspect.Recorder
 	sink     inspect.Sink
+	judge    *stage.Judge // nil: signatures are not checked
 	numbers  map[tunnel.ID]int
 
 	mu sync.Mutex // guards the sink
@@ -250,9 +252,29 @@ func (r *replayer) again(ctx context.Context, f *inspect.Flow, body []byte) (*in
 		again.Delivery.ID = tunnel.NewID(time.Now())
 	}
 	if r.o.resign {
-		return r.signed(ctx, again)
+		if again, err = r.signed(ctx, again); err != nil {
+			return nil, err
+		}
 	}
-	return again, nil
+	return r.judged(ctx, again)
+}
+
+// judged is f with what the application's own check has to say of it now: what
+// was valid when it came is stale when it is sent again later.
+func (r *replayer) judged(ctx context.Context, f *inspect.Flow) (*inspect.Flow, error) {
+	if r.judge == nil {
+		return f, nil
+	}
+	req, err := f.Request()
+	if err != nil {
+		return nil, err
+	}
+	j := r.judge.Judge(ctx, req, f.At)
+	if j.Unknown() {
+		return f, nil
+	}
+	r.judge.Explain(ctx, &j, req, f.At)
+	return f.Verified(j.Verdict, j.Diagnosis), nil
 }
 
 // signed is f with a signature as of now. The URL that is signed is the public

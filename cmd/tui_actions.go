@@ -75,6 +75,9 @@ func (s *screen) replay(ctx context.Context, f *inspect.Flow, how tui.ReplayOpti
 	ro := replayOptions{listenOptions: *s.o, resign: how.Resign, secrets: s.o.signing.secrets, provider: s.o.signing.provider}
 	ro.forward = cmp.Or(how.To, ro.forward)
 	r := &replayer{env: s.env, o: &ro, history: s.history, recorder: s.recorder, sink: s}
+	if s.listener != nil {
+		r.judge = s.listener.judge
+	}
 	to, err := r.target(f)
 	if err != nil {
 		return hinted(err)
