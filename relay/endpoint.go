@@ -53,13 +53,20 @@ func (e *Endpoint) Closed(now time.Time) (at time.Time, why CloseReason, ok bool
 			at, why, ok = t, r, true
 		}
 	}
-	note(e.RevokedAt, Revoked)
+	// What has happened has happened, also when the clock was put back since.
+	happened := func(t time.Time, r CloseReason) {
+		if t.After(now) {
+			t = now
+		}
+		note(t, r)
+	}
+	happened(e.RevokedAt, Revoked)
 	note(e.ExpiresAt, Expired)
 	if e.Idle > 0 {
 		note(e.UsedAt.Add(e.Idle), Idled)
 	}
 	if e.MaxUses > 0 && e.Uses >= e.MaxUses {
-		note(e.UsedAt, UsedUp)
+		happened(e.UsedAt, UsedUp)
 	}
 	return at, why, ok
 }

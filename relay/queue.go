@@ -62,7 +62,8 @@ func (h *hub) dispatch(ctx context.Context, ses *tunnel.Session, wakes <-chan wa
 // offer sends the pending items after a Seq to the listener, as the window has
 // room. It returns the last Seq seen and when the next passed-over item is due.
 func (h *hub) offer(ctx context.Context, ses *tunnel.Session, after uint64) (last uint64, next time.Time, err error) {
-	ordered := h.record().Policy.Ordered
+	policy := h.record().Policy
+	ordered := policy.Ordered
 	if ordered {
 		after = 0
 	}
@@ -79,9 +80,10 @@ func (h *hub) offer(ctx context.Context, ses *tunnel.Session, after uint64) (las
 				after = it.Seq()
 				continue
 			}
-			if time.Until(it.NextAt) > 0 {
-				if next.IsZero() || it.NextAt.Before(next) {
-					next = it.NextAt
+			now := time.Now()
+			if wait := untilDue(it.NextAt, now, policy.longestRetry()); wait > 0 {
+				if at := now.Add(wait); next.IsZero() || at.Before(next) {
+					next = at
 				}
 				if ordered {
 					return 0, next, nil
@@ -259,10 +261,7 @@ func decide(p *Policy, it *Item, attempt int, o tunnel.Outcome, now time.Time) S
 		s.Outcome, s.Reason = Died, fmt.Sprintf("answered %d", r.Status)
 		return s
 	}
-	longest := longestRetry
-	if p.Ordered {
-		longest = orderedRetry
-	}
+	longest := p.longestRetry()
 	bound := min(firstRetry<<min(attempt-1, 30), longest)
 	s.NextAt = now.Add(max(min(wait, longest), bound/10+rand.N(bound-bound/10)))
 	if wait > longest {
@@ -276,6 +275,14 @@ func decide(p *Policy, it *Item, attempt int, o tunnel.Outcome, now time.Time) S
 		s.Reason += fmt.Sprintf(", tried for %s", p.RetryFor)
 	}
 	return s
+}
+
+// longestRetry is the longest pause between two attempts.
+func (p *Policy) longestRetry() time.Duration {
+	if p.Ordered {
+		return orderedRetry
+	}
+	return longestRetry
 }
 
 // askedFor is the answer's Retry-After (RFC 9110 §10.2.3): seconds or a date.

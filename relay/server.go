@@ -67,6 +67,8 @@ type Options struct {
 
 	Log     *slog.Logger // default: none
 	Version string
+
+	wall func() time.Time // the clock that stepWatch looks at; time.Now but in tests
 }
 
 // Server is a relay.
@@ -119,6 +121,9 @@ func New(opts Options) (*Server, error) {
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.wall == nil {
+		opts.wall = time.Now
 	}
 	if opts.PublicURL != "" {
 		u, err := url.Parse(opts.PublicURL)

@@ -18,9 +18,19 @@ const (
 // sweepUntil deletes what is due until the server ends. It sleeps until the
 // next moment that the store knows of; endpoints are never polled.
 func (s *Server) sweepUntil() {
+	var clock stepWatch
 	for {
-		next, err := s.sweepOnce()
+		now := time.Now()
+		step, purge := clock.look(s.opts.wall(), now)
+		if step != 0 {
+			s.log.Warn("the clock was set", "by", step.Round(time.Second).String())
+		}
 		wait := sweepRest
+		var next time.Time
+		var err error
+		if purge {
+			next, err = s.sweepOnce(now)
+		}
 		if err != nil {
 			s.log.Error("expired endpoints not deleted", "err", err)
 		} else if !next.IsZero() {
@@ -43,8 +53,7 @@ func (s *Server) due() {
 	}
 }
 
-func (s *Server) sweepOnce() (next time.Time, err error) {
-	now := time.Now()
+func (s *Server) sweepOnce(now time.Time) (next time.Time, err error) {
 	list, next, err := s.store.Due(s.ctx, now, sweepStep)
 	if err != nil {
 		return next, err
