@@ -21,15 +21,6 @@ type SinkFunc func(Event)
 // Event calls f.
 func (f SinkFunc) Event(e Event) { f(e) }
 
-// Tee is a sink that hands each event to all of the list, in its order.
-func Tee(list ...Sink) Sink {
-	return SinkFunc(func(e Event) {
-		for _, s := range list {
-			s.Event(e)
-		}
-	})
-}
-
 // Ready: the relay said welcome; webhooks that come to URL arrive here. It
 // comes again after each Lost.
 type Ready struct {

@@ -66,7 +66,7 @@ func TestNoNastyReachesALine(t *testing.T) {
 			Lost{Err: errors.New(s)}, Paused{Reason: s}, Notice{Text: s}, Gap{Reason: s},
 		}
 		var plain, ndjson bytes.Buffer
-		sink := Tee(NewLines(&plain, false), NewJSON(&ndjson))
+		sink := tee(NewLines(&plain, false), NewJSON(&ndjson))
 		for _, e := range events {
 			sink.Event(e)
 		}

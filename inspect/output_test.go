@@ -116,6 +116,15 @@ func TestCountersAddUp(t *testing.T) {
 	}
 }
 
+// tee is a sink that hands each event to all of the list, in its order.
+func tee(list ...Sink) Sink {
+	return SinkFunc(func(e Event) {
+		for _, s := range list {
+			s.Event(e)
+		}
+	})
+}
+
 // broken is a pipe whose reader has gone.
 type broken struct{ writes int }
 
@@ -124,7 +133,7 @@ func (b *broken) Write([]byte) (int, error) { b.writes++; return 0, errors.New("
 func TestSinksStopAtABrokenPipe(t *testing.T) {
 	one, two := &broken{}, &broken{}
 	lines, ndjson := NewLines(one, false), NewJSON(two)
-	play(Tee(lines, ndjson))
+	play(tee(lines, ndjson))
 	if lines.Err() == nil || ndjson.Err() == nil || one.writes != 1 || two.writes != 1 {
 		t.Errorf("%v %d, %v %d", lines.Err(), one.writes, ndjson.Err(), two.writes)
 	}
@@ -132,7 +141,7 @@ func TestSinksStopAtABrokenPipe(t *testing.T) {
 
 func TestSinksAreForManyGoroutines(t *testing.T) {
 	var plain, ndjson bytes.Buffer
-	s := Tee(NewLines(&plain, false), NewJSON(&ndjson))
+	s := tee(NewLines(&plain, false), NewJSON(&ndjson))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() { play(s) })

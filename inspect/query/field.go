@@ -1,7 +1,6 @@
 package query
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -224,11 +223,4 @@ func distance(a, b string) int {
 		}
 	}
 	return rows[len(a)][len(b)]
-}
-
-// Names are all that may stand before a colon, sorted, for completion.
-func Names() []string {
-	names := fieldNames()
-	slices.Sort(names)
-	return names
 }

@@ -28,16 +28,6 @@ const maxMarks = 6
 // control characters.
 func String(s string) string { return clean(s, escapeBreaks) }
 
-// Bytes is String for a byte slice.
-func Bytes(b []byte) string { return String(string(b)) }
-
-// Append appends String(s) to dst.
-func Append(dst []byte, s string) []byte {
-	w := writer{out: dst, breaks: escapeBreaks}
-	w.write(s)
-	return w.out
-}
-
 // Text is s with its line feeds and tabs; a CR before a line feed is left out.
 // For bodies, which people read as lines.
 func Text(s string) string { return clean(s, keepBreaks) }

@@ -83,12 +83,6 @@ func TestStringEscapesWhatATerminalObeys(t *testing.T) {
 		if got := String(c[0]); got != c[1] {
 			t.Errorf("String(%+q) = %+q, want %+q", c[0], got, c[1])
 		}
-		if got := Bytes([]byte(c[0])); got != c[1] {
-			t.Errorf("Bytes(%+q) = %+q, want %+q", c[0], got, c[1])
-		}
-		if got := string(Append([]byte("x "), c[0])); got != "x "+c[1] {
-			t.Errorf("Append(%+q) = %+q, want %+q", c[0], got, "x "+c[1])
-		}
 		for _, f := range []func(string) string{String, Text, Line} {
 			checkSafe(t, f(c[0]))
 		}

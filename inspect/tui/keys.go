@@ -1,10 +1,6 @@
 package tui
 
-import (
-	"strings"
-
-	tea "charm.land/bubbletea/v2"
-)
+import tea "charm.land/bubbletea/v2"
 
 // views says where a key works.
 type views byte
@@ -48,55 +44,6 @@ const (
 	listener = "The listener"
 	general  = "General"
 )
-
-// Binding is a row of the key map for documents and configuration.
-type Binding struct {
-	Action string
-	Group  string
-	Keys   []string
-	View   string // list, detail or both
-	Help   string
-}
-
-// Bindings is the key map as it is without any configuration.
-func Bindings() []Binding {
-	var out []Binding
-	for _, a := range table() {
-		b := Binding{Action: a.id, Group: a.group, View: a.in.String(), Help: a.help}
-		for _, k := range a.keys {
-			b.Keys = append(b.Keys, shownKey(k))
-		}
-		out = append(out, b)
-	}
-	return out
-}
-
-// KeysDoc is the key map as a page of Markdown.
-func KeysDoc() string {
-	var b strings.Builder
-	b.WriteString("# Keys of the inspector\n\n")
-	b.WriteString("Made from the table in `inspect/tui/keys.go`. In `hook.yaml`, `keys:` maps an action to its keys:\n")
-	b.WriteString("`keys: {replay: [ctrl+r], pause: []}`. A key given there is taken from the action that had it.\n")
-	group := ""
-	for _, row := range Bindings() {
-		if row.Group != group {
-			group = row.Group
-			b.WriteString("\n## " + group + "\n\n| action | keys | view | |\n|---|---|---|---|\n")
-		}
-		keys := ""
-		for i, k := range row.Keys {
-			if i > 0 {
-				keys += " "
-			}
-			if k == "|" {
-				k = `\|`
-			}
-			keys += "`" + k + "`"
-		}
-		b.WriteString("| `" + row.Action + "` | " + keys + " | " + row.View + " | " + row.Help + " |\n")
-	}
-	return b.String()
-}
 
 // table is the key map. Its order is that of the help page.
 func table() []action {
