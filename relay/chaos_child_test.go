@@ -21,7 +21,7 @@ import (
 // Tests that end whole processes run this binary again, with chaosRole set to
 // what the child is to be and the rest to where.
 const (
-	chaosRole   = "HOOK_CHAOS_ROLE" // relay, listener, application
+	chaosRole   = "HOOK_CHAOS_ROLE" // relay, listener, application, slow
 	chaosDir    = "HOOK_CHAOS_DIR"  // of the store, or the application's list
 	chaosRelay  = "HOOK_CHAOS_RELAY"
 	chaosTarget = "HOOK_CHAOS_TARGET"
@@ -48,6 +48,8 @@ func TestChaosChild(t *testing.T) {
 		chaosChildListener(t)
 	case "application":
 		chaosChildApplication(t)
+	case "slow":
+		chaosChildSlow(t)
 	default:
 		t.Skip("runs as the child process of other tests only")
 	}

@@ -245,19 +245,17 @@ func (e *spoolError) Unwrap() error { return e.err }
 func (s *Server) hold(ctx context.Context, src *bodyReader, announced int64) (*heldBody, error) {
 	held := new(heldBody)
 	held.refs.Store(1)
+	// What is only announced gets neither memory nor a file: a sender can
+	// announce 25 MiB on ten thousand connections.
 	var buf bytes.Buffer
-	if announced > 0 && announced <= inMemory {
-		buf.Grow(int(announced) + bytes.MinRead)
+	buf.Grow(int(min(max(announced, 0), firstStep)) + bytes.MinRead)
+	_, err := buf.ReadFrom(io.LimitReader(src, inMemory+1))
+	if err != nil {
+		return nil, err
 	}
-	if announced <= inMemory {
-		_, err := buf.ReadFrom(io.LimitReader(src, inMemory+1))
-		if err != nil {
-			return nil, err
-		}
-		if buf.Len() <= inMemory {
-			held.Body = bytes.NewReader(buf.Bytes())
-			return held, nil
-		}
+	if buf.Len() <= inMemory {
+		held.Body = bytes.NewReader(buf.Bytes())
+		return held, nil
 	}
 	spool, err := s.store.Spool(ctx)
 	if err != nil {
@@ -278,7 +276,8 @@ func fill(spool Spool, read *bytes.Buffer, src *bodyReader) error {
 	if _, err := spool.Write(read.Bytes()); err != nil {
 		return &spoolError{err}
 	}
-	read.Reset()
+	*read = bytes.Buffer{} // the rest may take long
+	src.keep(0)
 	chunk := make([]byte, 64<<10)
 	for {
 		n, err := src.Read(chunk)

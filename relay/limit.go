@@ -13,7 +13,8 @@ import (
 const (
 	defaultMaxBody  = 25 << 20  // bytes of one request's body
 	defaultInFlight = 512 << 20 // bytes of all bodies that the relay has in hand
-	budgetStep      = 64 << 10  // bytes taken from the budget at once: few enough that a slow sender holds little
+	firstStep       = 4 << 10   // bytes of the budget, and of memory, for a body of which nothing has come
+	budgetStep      = 64 << 10  // bytes taken from the budget at once, when as many have come
 	budgetWait      = 2 * time.Second
 )
 
@@ -62,8 +63,9 @@ func (b *byteBudget) take(ctx context.Context, n int64) error {
 }
 
 // bodyReader reads a request's body within a limit, and takes from the budget
-// as the body grows: what a sender only announces costs nothing. It is for one
-// goroutine.
+// as the body grows: what a sender only announces costs nothing, and ten
+// thousand senders of which nothing comes do not keep the others out. It is for
+// one goroutine.
 type bodyReader struct {
 	ctx    context.Context
 	src    io.Reader
@@ -71,6 +73,7 @@ type bodyReader struct {
 	left   int64 // of the announced length; negative: not announced
 	held   int64 // taken from the budget and not given back
 	room   int64 // of held: not filled yet
+	got    int64 // read so far
 	err    error
 }
 
@@ -106,7 +109,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	}
 	if b.budget != nil && b.left != 0 {
 		if b.room == 0 {
-			step := int64(budgetStep)
+			step := min(max(b.got, firstStep), budgetStep) // what came, once more
 			if b.left > 0 {
 				step = min(step, b.left)
 			}
@@ -119,6 +122,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		p = p[:min(int64(len(p)), b.room)]
 	}
 	n, err := b.src.Read(p)
+	b.got += int64(n)
 	b.room = max(0, b.room-int64(n))
 	if b.left > 0 {
 		b.left -= int64(n)

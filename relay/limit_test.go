@@ -93,6 +93,27 @@ func TestABodyTakesFromTheBudgetAsItGrows(t *testing.T) {
 	}
 }
 
+// A body of which little came holds little, whatever was announced.
+func TestABodyHoldsWhatCame(t *testing.T) {
+	for _, announced := range []int64{-1, 1 << 20} {
+		budget := newByteBudget(1<<20, -1)
+		r := httptest.NewRequest("POST", "/", io.NopCloser(bytes.NewReader(make([]byte, 1<<20))))
+		r.ContentLength = announced
+		b, err := limitBody(httptest.NewRecorder(), r, 0, budget)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, came := range []int64{1, 4 << 10, 10 << 10, 100 << 10, 512 << 10} {
+			if _, err := io.CopyN(io.Discard, b, came-b.got); err != nil {
+				t.Fatal(err)
+			}
+			if most := max(firstStep, min(2*came, came+budgetStep)); b.held > most || b.held < came {
+				t.Errorf("%d bytes of %d came, %d are held", came, announced, b.held)
+			}
+		}
+	}
+}
+
 func TestABodyWaitsForTheBudgetButNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		budget := newByteBudget(budgetStep, 0)
