@@ -167,6 +167,44 @@ func TestASlowHTTP2BodyIsCutOff(t *testing.T) {
 	}
 }
 
+// A tunnel that is dead is reset: the TCP connection is below all that the front
+// puts around it.
+func TestTheTCPConnectionCanBeFound(t *testing.T) {
+	server, client := testTLS(t)
+	for _, o := range []wireOptions{{}, {TLS: server}} {
+		found := make(chan bool, 1)
+		addr := serveFront(t, o, func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			for {
+				below, ok := conn.(interface{ NetConn() net.Conn })
+				if !ok {
+					break
+				}
+				conn = below.NetConn()
+			}
+			_, ok := conn.(*net.TCPConn)
+			found <- ok
+		})
+		tr := &http.Transport{TLSClientConfig: client}
+		scheme := "http://"
+		if o.TLS != nil {
+			scheme = "https://"
+		}
+		if resp, err := tr.RoundTrip(httptest.NewRequest("GET", scheme+addr+"/", nil)); err == nil {
+			resp.Body.Close()
+		}
+		if !<-found {
+			t.Errorf("with TLS %v there is something else", o.TLS != nil)
+		}
+		tr.CloseIdleConnections()
+	}
+}
+
 func TestConnectionsAreLimited(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    wireOptions

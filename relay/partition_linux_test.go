@@ -105,7 +105,10 @@ func startStretched(t *testing.T) *stretched {
 	ns := fmt.Sprintf("hook%d", os.Getpid())
 	c := &stretched{t: t, ns: ns, near: ns + "a", far: ns + "b"}
 	network(t, "netns", "add", ns)
-	t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
+	t.Cleanup(func() {
+		exec.Command("ip", "link", "del", c.near).Run() // with its peer, at once
+		exec.Command("ip", "netns", "del", ns).Run()
+	})
 	network(t, "link", "add", c.near, "type", "veth", "peer", "name", c.far, "netns", ns)
 	network(t, "addr", "add", "10.213.7.1/24", "dev", c.near)
 	network(t, "link", "set", c.near, "up")

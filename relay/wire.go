@@ -288,6 +288,9 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// NetConn is the connection below.
+func (c *countedConn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite closes the sending half.
 func (c *countedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

@@ -315,6 +315,9 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// NetConn is the connection below.
+func (c *wireConn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite closes the sending half, as net/http does before it drops a
 // request that it has not read to its end.
 func (c *wireConn) CloseWrite() error {

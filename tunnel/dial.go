@@ -133,6 +133,9 @@ func (c *watchedConn) Read(ctx context.Context) ([]byte, error) {
 // Abort implements Aborter.
 func (c *watchedConn) Abort() { abort(c.Conn) }
 
+// dead implements resetter.
+func (c *watchedConn) dead() { dead(c.Conn) }
+
 // Close implements Closer.
 func (c *watchedConn) Close(code CloseCode, reason string) error {
 	if closer, ok := c.Conn.(Closer); ok {

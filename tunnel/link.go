@@ -80,12 +80,9 @@ func (l *link) tick() {
 		return
 	}
 	now := l.now()
-	silent := time.Duration(now - l.heard.Load())
-	if silent >= DeadAfter {
-		l.fail(ErrDead)
-		return
-	}
-	if since := l.writing.Load(); since > 0 && time.Duration(now-since) >= stuckAfter {
+	silent, since := time.Duration(now-l.heard.Load()), l.writing.Load()
+	if silent >= DeadAfter || since > 0 && time.Duration(now-since) >= stuckAfter {
+		dead(l.conn)
 		l.fail(ErrDead)
 		return
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
 
@@ -40,6 +42,8 @@ func (e *DialError) final() bool {
 // http and ws forms too) with the owner key. client is used as it is: it must
 // not follow redirects, since the key would travel with them.
 func DialWebSocket(ctx context.Context, client *http.Client, url, key string) (Conn, error) {
+	var below net.Conn
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { below = i.Conn }})
 	ws, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 		HTTPClient:   client,
 		HTTPHeader:   http.Header{"Authorization": {"Bearer " + key}, "User-Agent": {"hook"}},
@@ -60,7 +64,7 @@ func DialWebSocket(ctx context.Context, client *http.Client, url, key string) (C
 		ws.Close(websocket.StatusCode(CloseVersion), "")
 		return nil, &CloseError{CloseVersion, fmt.Sprintf("the relay does not speak %s", Subprotocol)}
 	}
-	return newWebSocket(ws), nil
+	return newWebSocket(ws, below), nil
 }
 
 // ErrVersion is AcceptWebSocket's answer to a listener that asked for no known
@@ -80,11 +84,12 @@ func AcceptWebSocket(w http.ResponseWriter, r *http.Request) (Conn, error) {
 		http.Error(w, "this relay speaks "+Subprotocol, http.StatusUpgradeRequired)
 		return nil, ErrVersion
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
+	t := &taker{ResponseWriter: w}
+	ws, err := websocket.Accept(t, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
 		return nil, err
 	}
-	return newWebSocket(ws), nil
+	return newWebSocket(ws, t.conn), nil
 }
 
 func offers(r *http.Request, proto string) bool {
@@ -100,18 +105,22 @@ func offers(r *http.Request, proto string) bool {
 
 // webSocket is a Conn over a WebSocket of binary messages, uncompressed.
 type webSocket struct {
-	ws  *websocket.Conn
-	buf *bytes.Buffer // of the message being read
+	ws    *websocket.Conn
+	below net.Conn      // nil: not known
+	buf   *bytes.Buffer // of the message being read
 }
 
 // messageBuffers keeps read buffers between messages, so that an idle tunnel
 // holds none.
 var messageBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-func newWebSocket(ws *websocket.Conn) *webSocket {
+func newWebSocket(ws *websocket.Conn, below net.Conn) *webSocket {
 	ws.SetReadLimit(maxMessage) // the library's default is 32 KiB
-	return &webSocket{ws: ws}
+	return &webSocket{ws: ws, below: below}
 }
+
+// dead implements resetter.
+func (c *webSocket) dead() { resetAtClose(c.below) }
 
 func (c *webSocket) Read(ctx context.Context) ([]byte, error) {
 	if c.buf != nil {
