@@ -74,20 +74,18 @@ type ratedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	o       *wireOptions
-	read    int64
-	waited  time.Duration
+	pace    pace
 }
 
 // Read reads the body. A body that is too slow fails with a *wireError.
 func (b *ratedBody) Read(p []byte) (int, error) {
 	start := time.Now()
-	earned := time.Duration(float64(b.read) / float64(b.o.MinRate) * float64(time.Second))
-	if err := b.control.SetReadDeadline(start.Add(min(b.o.Grace, b.o.Grace+earned-b.waited))); err != nil {
+	if err := b.control.SetReadDeadline(start.Add(b.pace.patience(b.o))); err != nil {
 		return 0, fmt.Errorf("reading the body: %w", err)
 	}
 	n, err := b.ReadCloser.Read(p)
-	b.read += int64(n)
-	b.waited += time.Since(start)
+	b.pace.waited(time.Since(start))
+	b.pace.came(int64(n), b.o)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &wireError{faultSlowBody}
 	}

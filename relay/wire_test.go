@@ -485,13 +485,24 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 		min  time.Duration
 		max  time.Duration
 	}{
-		"says nothing":        {func(c net.Conn) {}, "", 10 * time.Second, 10 * time.Second},
-		"stops in the head":   {func(c net.Conn) { io.WriteString(c, "GET / HTTP/1.1\r\nHo") }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
-		"drips the head":      {func(c net.Conn) { drip(c, okHead+strings.Repeat("x", 1000), time.Second) }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
-		"stops in the body":   {func(c net.Conn) { io.WriteString(c, body(10)+"abc") }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
-		"drips the body":      {func(c net.Conn) { io.WriteString(c, body(1000)); drip(c, strings.Repeat("x", 1000), time.Second) }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
-		"below the rate":      {func(c net.Conn) { io.WriteString(c, body(100<<10)); dripBlocks(c, 512) }, "HTTP/1.1 408 Request Timeout", 19 * time.Second, 22 * time.Second},
-		"stops after much":    {func(c net.Conn) { io.WriteString(c, body(2<<20)+strings.Repeat("x", 1<<20)) }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
+		"says nothing":      {func(c net.Conn) {}, "", 10 * time.Second, 10 * time.Second},
+		"stops in the head": {func(c net.Conn) { io.WriteString(c, "GET / HTTP/1.1\r\nHo") }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
+		"drips the head":    {func(c net.Conn) { drip(c, okHead+strings.Repeat("x", 1000), time.Second) }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
+		"stops in the body": {func(c net.Conn) { io.WriteString(c, body(10)+"abc") }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
+		"drips the body":    {func(c net.Conn) { io.WriteString(c, body(1000)); drip(c, strings.Repeat("x", 1000), time.Second) }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
+		"below the rate":    {func(c net.Conn) { io.WriteString(c, body(100<<10)); dripBlocks(c, 512) }, "HTTP/1.1 408 Request Timeout", 19 * time.Second, 22 * time.Second},
+		"stops after much":  {func(c net.Conn) { io.WriteString(c, body(2<<20)+strings.Repeat("x", 1<<20)) }, "HTTP/1.1 408 Request Timeout", 10 * time.Second, 11 * time.Second},
+		"much, then drips": {func(c net.Conn) {
+			io.WriteString(c, body(2<<20)+strings.Repeat("x", 1<<20))
+			drip(c, strings.Repeat("x", 1000), 5*time.Second)
+		}, "HTTP/1.1 408 Request Timeout", 65 * time.Second, 75 * time.Second},
+		"in bursts": {func(c net.Conn) {
+			io.WriteString(c, body(400<<10))
+			for range 10 {
+				io.WriteString(c, strings.Repeat("x", 40<<10))
+				time.Sleep(9 * time.Second)
+			}
+		}, "HTTP/1.1 200 OK", 140 * time.Second, 150 * time.Second},
 		"just above the rate": {func(c net.Conn) { io.WriteString(c, body(40<<10)); dripBlocks(c, 1100) }, "HTTP/1.1 200 OK", 36 * time.Second, 110 * time.Second},
 		"head just in time":   {func(c net.Conn) { drip(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 300*time.Millisecond) }, "HTTP/1.1 200 OK", 60 * time.Second, 70 * time.Second},
 		"idle between":        {func(c net.Conn) { io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n") }, "HTTP/1.1 200 OK", 60 * time.Second, 61 * time.Second},

@@ -42,7 +42,8 @@ type wireConn struct {
 	ready  int    // bytes of buf that are in order
 	err    error  // for all reads after ready
 	headBy time.Time
-	waited time.Duration // for the present body
+	pace   pace  // of the present body
+	paid   int64 // bytes of it that pace knows of
 
 	hijacked atomic.Bool
 
@@ -151,7 +152,7 @@ func (c *wireConn) accept(b []byte) (int, fault) {
 	if n > 0 && f == faultNone {
 		c.headBy = time.Time{}
 		if c.frame.state == inHead {
-			c.waited = 0
+			c.pace, c.paid = pace{}, 0
 			c.setOwn(time.Time{})
 		}
 	}
@@ -213,8 +214,8 @@ func (c *wireConn) stop(f fault) {
 }
 
 // readTimed reads with our deadline: for a head that has begun, the time it
-// may take as a whole; for a body, as long as its average stays above the least
-// rate after the grace, and no pause is longer than the grace. Only the time
+// may take as a whole; for a body, as long as it stays above the least rate
+// after the grace, and no pause is longer than the grace. Only the time
 // spent waiting here counts, not what a handler takes between two reads.
 func (c *wireConn) readTimed(p []byte) (int, error) {
 	if c.frame.state == inHead {
@@ -226,13 +227,32 @@ func (c *wireConn) readTimed(p []byte) (int, error) {
 		}
 		return c.Conn.Read(p)
 	}
+	c.pace.came(c.frame.body-c.paid, c.o)
+	c.paid = c.frame.body
 	start := time.Now()
-	earned := time.Duration(float64(c.frame.body) / float64(c.o.MinRate) * float64(time.Second))
-	c.setOwn(start.Add(min(c.o.Grace, c.o.Grace+earned-c.waited)))
+	c.setOwn(start.Add(c.pace.patience(c.o)))
 	n, err := c.Conn.Read(p)
-	c.waited += time.Since(start)
+	c.pace.waited(time.Since(start))
 	return n, err
 }
+
+// maxCredit is how much time a sender can gain by having been fast. Without a
+// bound 24 MiB, sent at once, would hold their place on the disk for seven
+// hours more at a byte every ten seconds.
+const maxCredit = time.Minute
+
+// pace tells whether a body keeps up with the least rate: what comes earns the
+// time that it takes at that rate, waiting costs it.
+type pace struct{ credit time.Duration }
+
+func (p *pace) came(n int64, o *wireOptions) {
+	p.credit = min(p.credit+time.Duration(float64(n)/float64(o.MinRate)*float64(time.Second)), maxCredit)
+}
+
+func (p *pace) waited(d time.Duration) { p.credit -= d }
+
+// patience is how long to wait for the next bytes.
+func (p *pace) patience(o *wireOptions) time.Duration { return min(o.Grace, o.Grace+p.credit) }
 
 // readBare reads after a hijack: what waits first.
 func (c *wireConn) readBare(p []byte) (int, error) {
