@@ -534,11 +534,16 @@ func (c *Client) settled(s Settlement) {
 	c.emit(s)
 }
 
+// errStopped ends a link whose relay does not read even the goodbye.
+var errStopped = errors.New("listener stopped")
+
 // drain lets what runs finish, sends what it answered and says goodbye.
 func (c *Client) drain(l *link, over <-chan struct{}) {
 	l.send(&pauseFrame{"listener stops"})
 	deadline := time.NewTimer(c.opts.Drain)
 	defer deadline.Stop()
+	last := time.AfterFunc(c.opts.Drain+2*closeWithin, func() { l.fail(errStopped) }) // the writer may be stuck
+	defer last.Stop()
 	for {
 		c.mu.Lock()
 		busy, changed := len(c.open), c.idle

@@ -629,6 +629,39 @@ func TestStopDrains(t *testing.T) {
 	})
 }
 
+// A relay that reads nothing, and does not let the link die, holds up nobody who
+// wants to stop.
+func TestStopDoesNotWaitForARelayThatReadsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := newPipe(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		c := NewClient(ClientOptions{Dial: func(context.Context) (Conn, error) { return near, nil }, Endpoint: "x", Handler: replying(200)})
+		ended := make(chan error, 1)
+		go func() { ended <- c.Run(ctx) }()
+		if _, err := far.Read(ctx); err != nil { // hello
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		all.Go(func() {
+			far.Write(t.Context(), encoded(aWelcome))
+			for far.Write(t.Context(), encoded(&pingFrame{1})) == nil { // asks for more than fits
+				time.Sleep(time.Second)
+			}
+		})
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(began); d > DefaultDrain+2*closeWithin {
+			t.Errorf("stopped after %s", d)
+		}
+		far.end(errors.New("gone"))
+		all.Wait()
+	})
+}
+
 func TestFinalCodesEndTheClient(t *testing.T) {
 	for code, final := range map[CloseCode]bool{
 		CloseUnauthorised: true, CloseUnknown: true, CloseGone: true, CloseTakenOver: true, CloseVersion: true,
