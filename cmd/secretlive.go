@@ -14,10 +14,12 @@ import (
 
 // How often secrets of a listener may be read again, and how long a webhook
 // waits for that. A stranger who posts forgeries decides when: files cost
-// nothing, but a keychain or a password manager may ask its owner.
+// nothing, but a keychain or a password manager may ask its owner, so they are
+// left alone for twice as long each time that nothing had changed.
 const (
 	rereadFiles    = 3 * time.Second
 	rereadPrograms = time.Minute
+	rereadSeldom   = 64 * time.Minute // the longest of those pauses
 	rereadPatience = 10 * time.Second
 )
 
@@ -39,6 +41,16 @@ type liveSecret struct {
 	ref  string
 	keys []signer.Key
 	read time.Time // again; zero: it was not
+	idle int       // how often that was in vain since it last changed
+}
+
+// pause is how long a secret is left alone, if it may be read again every so
+// often at best.
+func (s *liveSecret) pause(every time.Duration) time.Duration {
+	if every < rereadPrograms {
+		return every
+	}
+	return min(every<<max(s.idle-1, 0), rereadSeldom)
 }
 
 func newLiveSecrets(ctx context.Context, env *Env, refs []string, note func(string)) (*liveSecrets, error) {
@@ -83,7 +95,7 @@ func (l *liveSecrets) renew(ctx context.Context) {
 	fresh, complaint := false, ""
 	for i := range l.list { // only the reader changes it
 		s := l.list[i]
-		if every := env.reread(s.ref); every == 0 || !s.read.IsZero() && time.Since(s.read) < every {
+		if every := env.reread(s.ref); every == 0 || !s.read.IsZero() && time.Since(s.read) < s.pause(every) {
 			continue
 		}
 		var keys []signer.Key
@@ -93,11 +105,12 @@ func (l *liveSecrets) renew(ctx context.Context) {
 			return err
 		})
 		s.read = time.Now()
+		s.idle = min(s.idle+1, 10)
 		switch {
 		case err != nil:
 			complaint = fmt.Sprintf("a secret cannot be read again, and stays what it was: %v", err)
 		case !slices.EqualFunc(keys, s.keys, sameKey):
-			s.keys, fresh = keys, true
+			s.keys, s.idle, fresh = keys, 0, true
 		}
 		l.mu.Lock()
 		l.list[i] = s

@@ -83,6 +83,15 @@ func TestSecretsAreReadAgainWithinBounds(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		check("a keychain", 3, "example-env-1", "example-file-2", "example-chain-2", "example-stdin", "example literal")
 
+		// A keychain that has nothing new is asked less and less.
+		for i, pause := range []time.Duration{1, 1, 2, 4, 8, 16, 32, 64, 64} {
+			time.Sleep(pause*time.Minute - time.Millisecond)
+			asked := int64(3 + i)
+			check("too early", asked, "example-env-1", "example-file-2", "example-chain-2", "example-stdin", "example literal")
+			time.Sleep(time.Millisecond)
+			check("in vain", asked+1, "example-env-1", "example-file-2", "example-chain-2", "example-stdin", "example literal")
+		}
+
 		// What cannot be read stays, and that is said once.
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
@@ -90,7 +99,7 @@ func TestSecretsAreReadAgainWithinBounds(t *testing.T) {
 		notes = nil
 		for range 3 {
 			time.Sleep(rereadFiles)
-			check("a file that is gone", 3, "example-env-1", "example-file-2", "example-chain-2", "example-stdin", "example literal")
+			check("a file that is gone", 12, "example-env-1", "example-file-2", "example-chain-2", "example-stdin", "example literal")
 		}
 		if len(notes) != 1 || !strings.Contains(notes[0], "file:secret") {
 			t.Errorf("said %q", notes)
