@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 //	quit NAME SIGNAL CODE      end it and check its exit code
 //	exited NAME CODE           wait for it to end by itself
 //	url VAR FILE               $VAR becomes the first URL in FILE
+//	text VAR FILE              $VAR becomes what FILE says
 //	port VAR                   $VAR becomes a free loopback port
 //	cert NAME                  a certificate for 127.0.0.1 and *.hook.test that signs
 //	                           itself, in NAME.pem and NAME.key
@@ -76,7 +77,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"app": scriptApp, "start": scriptStart, "await": scriptAwait, "quit": scriptStop,
-			"code": scriptCode, "absent": scriptAbsent, "exited": scriptExited, "url": scriptURL, "port": scriptPort, "post": scriptPost, "again": scriptAgain, "host": scriptHost, "cert": scriptCert,
+			"code": scriptCode, "absent": scriptAbsent, "exited": scriptExited, "url": scriptURL, "port": scriptPort, "text": scriptText, "post": scriptPost, "again": scriptAgain, "host": scriptHost, "cert": scriptCert,
 		},
 	})
 }
@@ -194,6 +195,10 @@ func scriptURL(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("no URL in %s:\n%s", args[1], ts.ReadFile(args[1]))
 	}
 	ts.Setenv(args[0], u)
+}
+
+func scriptText(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
 }
 
 func scriptPort(ts *testscript.TestScript, _ bool, args []string) {

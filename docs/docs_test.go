@@ -93,6 +93,16 @@ func TestLinksResolve(t *testing.T) {
 	}
 }
 
+// TestProxyFilesAreShown: what the page shows is what is tested.
+func TestProxyFilesAreShown(t *testing.T) {
+	page := pages(t)["docs/running-a-relay.md"]
+	for _, name := range []string{"deploy/nginx.conf", "deploy/Caddyfile"} {
+		if !bytes.Contains(page, []byte("\n"+read(t, name)+"```\n")) {
+			t.Errorf("docs/running-a-relay.md does not show %s as it is", name)
+		}
+	}
+}
+
 func TestNamedFilesExist(t *testing.T) {
 	file := regexp.MustCompile("`((?:cmd|docs|inspect|relay|signer|tunnel|deploy|completions)/[A-Za-z0-9_./-]*)`")
 	for name, page := range pages(t) {
