@@ -7,9 +7,6 @@ import (
 	"testing"
 )
 
-// movingTags are actions that are taken by tag; a workflow says why.
-var movingTags = map[string]bool{"anchore/sbom-action/download-syft@v0": true}
-
 // TestWorkflowsTakeActionsByHash: a tag can be moved by whoever owns it.
 func TestWorkflowsTakeActionsByHash(t *testing.T) {
 	uses := regexp.MustCompile(`uses: *(\S+)(.*)`)
@@ -25,8 +22,13 @@ func TestWorkflowsTakeActionsByHash(t *testing.T) {
 			t.Errorf("%s: the token may do more than read", name)
 		}
 		for _, m := range uses.FindAllStringSubmatch(text, -1) {
-			if !movingTags[m[1]] && !(pinned.MatchString(m[1]) && version.MatchString(m[2])) {
+			if !pinned.MatchString(m[1]) || !version.MatchString(m[2]) {
 				t.Errorf("%s: %s is not a commit with its version behind it", name, m[0])
+			}
+		}
+		for _, m := range regexp.MustCompile(`go (?:install|run) \S+@(\S+)`).FindAllStringSubmatch(text, -1) {
+			if !strings.HasPrefix(version.FindString(" # "+m[1]), " # v") || !strings.Contains(read(t, "docs/releasing.md"), m[0]) {
+				t.Errorf("%s: %q is not the version of docs/releasing.md", name, m[0])
 			}
 		}
 		for _, m := range regexp.MustCompile(`run: (?:bash (\S+)|make (\w+))\n`).FindAllStringSubmatch(text, -1) {
