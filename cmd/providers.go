@@ -118,60 +118,13 @@ func runProvidersShow(env *Env, id string, asJSON bool) error {
 		})
 		return printJSON(env, row)
 	}
-	w := tabwriter.NewWriter(env.Out, 0, 4, 2, ' ', 0)
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...))
-	}
-	line("provider", "%s (%s)", p.Name, p.ID)
-	line("docs", "%s", p.Docs)
-	if p.Deadline > 0 {
-		line("waits", "%d s for an answer", p.Deadline)
-	}
-	if p.Blocking {
-		line("never stored", "its answer decides something")
-	}
-	for _, h := range p.Handshakes {
-		who := "answered by the relay"
-		if h.Keyed != "" {
-			who = "answered by the listener, with the secret"
-		} else if _, ok := relayHandshake(&h); !ok {
-			who = "answered by the listener"
-		}
-		line("handshake", "%s: %s", h.Name, who)
-	}
+	list := providerFacts(p)
 	for _, s := range t.schemes {
-		showScheme(line, s)
+		list = append(list, schemeFacts(s)...)
+	}
+	w := tabwriter.NewWriter(env.Out, 0, 4, 2, ' ', 0)
+	for _, f := range list {
+		fmt.Fprintf(w, "%s\t%s\n", f.name, f.text)
 	}
 	return w.Flush()
-}
-
-func showScheme(line func(name, format string, args ...any), s *signer.Scheme) {
-	line("scheme", "%s", s.ID)
-	line("algorithm", "%s", s.Algorithm)
-	if s.Signature.From != "" {
-		line("signature", "%s", s.Signature.From)
-	}
-	switch {
-	case s.Content != "":
-		line("signs", "%s", s.Content)
-	case s.Hook == "" && s.JWT == nil && s.Algorithm != signer.Token && s.Algorithm != signer.Basic:
-		line("signs", "{body}")
-	}
-	if c := s.Covers(); len(c) > 0 {
-		line("covers", "%s", strings.Join(c, ", "))
-	} else {
-		line("covers", "nothing of the message: who reads one can send any")
-	}
-	key := "a shared secret"
-	if kind := keyKind(s); kind != "" {
-		key = "a key pair (" + kind + "); for tests: hook keys new --provider " + s.ID
-	}
-	line("key", "%s", key)
-	if len(s.Params) > 0 {
-		line("needs", "--param %s=…", strings.Join(s.Params, "=… --param "))
-	}
-	for _, n := range s.Notes {
-		line("note", "%s", n)
-	}
-	line("evidence", "%s", cmp.Or(s.Evidence, "none yet"))
 }

@@ -31,6 +31,23 @@ func TestCheckedInFilesAreThoseGenerated(t *testing.T) {
 	}
 }
 
+// A provider that goes takes its page along.
+func TestEveryPageHasItsProvider(t *testing.T) {
+	files, err := checkedIn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob(filepath.Join("..", "..", "docs", "providers", "*"))
+	if err != nil || len(pages) < 100 {
+		t.Fatal(len(pages), err)
+	}
+	for _, page := range pages {
+		if files["docs/providers/"+filepath.Base(page)] == nil {
+			t.Errorf("%s is of no provider: delete it", page)
+		}
+	}
+}
+
 // each calls fn with every command that people see, and every topic.
 func each(c *cobra.Command, fn func(*cobra.Command)) {
 	fn(c)

@@ -1,7 +1,7 @@
 // Command gen writes what is generated from the command tree and the table of
 // providers.
 //
-//	go run ./cmd/gen                 completions/ and docs/providers.md, which are checked in
+//	go run ./cmd/gen                 completions/, docs/providers.md and docs/providers/, which are checked in
 //	go run ./cmd/gen man DIR TIME    a man page for each command and topic, for a release
 //
 // TIME is the date of the pages, in Unix seconds: that of the commit, so that
@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/hookrelay/hook/cmd"
+	"github.com/hookrelay/hook/signer"
 )
 
 func main() {
@@ -51,6 +52,13 @@ func run(args []string) error {
 // checkedIn are the files of the repository that are generated, by their path.
 func checkedIn() (map[string][]byte, error) {
 	files := map[string][]byte{"docs/providers.md": providersPage()}
+	for _, p := range signer.Providers() {
+		var b bytes.Buffer
+		if err := cmd.WriteProviderPage(&b, &p); err != nil {
+			return nil, fmt.Errorf("page of %s: %w", p.ID, err)
+		}
+		files["docs/providers/"+p.ID+".md"] = b.Bytes()
+	}
 	for shell, name := range map[string]string{"bash": "hook.bash", "zsh": "_hook", "fish": "hook.fish", "powershell": "hook.ps1"} {
 		var b bytes.Buffer
 		if err := cmd.WriteCompletion(&b, cmd.Tree(), shell); err != nil {
