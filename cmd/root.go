@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -108,6 +110,10 @@ func flagError(c *cobra.Command, err error) error {
 		if best := nearestFlag(c, name); best != "" {
 			hint = fmt.Sprintf("did you mean --%s?", best)
 		}
+	}
+	if m := regexp.MustCompile(`(?s)^invalid argument (".*") for "(.*)" flag: strconv\.(\w+): .*: (.*)$`).FindStringSubmatch(err.Error()); m != nil {
+		kind := map[string]string{"ParseInt": "a whole number", "ParseUint": "a whole number from 0", "ParseFloat": "a number", "ParseBool": "true or false"}[m[3]]
+		err = fmt.Errorf("%s takes %s, not %s", m[2], cmp.Or(kind, "another value"), m[1])
 	}
 	return &failure{exitUsage, err, hint}
 }

@@ -136,7 +136,7 @@ func (h *History) Find(ref string) (*Flow, error) {
 			return nil, fmt.Errorf("%q: write @last, or @2 for the second last: %w", ref, ErrNoFlow)
 		}
 		if n > len(order) {
-			return nil, fmt.Errorf("%q: there are %d flows: %w", ref, len(order), ErrNoFlow)
+			return nil, fmt.Errorf("%q: the history has %d: %w", ref, len(order), ErrNoFlow)
 		}
 		return order[len(order)-n], nil
 	}

@@ -25,6 +25,8 @@ type Lines struct {
 	w     io.Writer
 	err   error
 	paint palette
+	ready bool   // a relay has been reached
+	lost  string // what was said last of a relay that is away
 }
 
 // NewLines prints to w, in colours where colour is set.
@@ -41,13 +43,9 @@ func (l *Lines) Err() error {
 
 // Event prints e.
 func (l *Lines) Event(e Event) {
-	text := l.text(e)
-	if text == "" {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err == nil {
+	if text := l.text(e); text != "" && l.err == nil {
 		_, l.err = io.WriteString(l.w, text+"\n")
 	}
 }
@@ -55,7 +53,8 @@ func (l *Lines) Event(e Event) {
 func (l *Lines) text(e Event) string {
 	switch e := e.(type) {
 	case Ready:
-		return l.quiet(l.ready(e))
+		l.ready, l.lost = true, ""
+		return l.quiet(l.readyLine(e))
 	case End:
 		if e.Flow.State() != NoAnswer {
 			return l.quiet(l.Flow(e.Flow))
@@ -64,7 +63,7 @@ func (l *Lines) text(e Event) string {
 	case SettledEvent:
 		return l.settled(e)
 	case Lost:
-		return l.say(e.At, l.paint.bad("lost the relay"), sentence(safetext.Error(e.Err)), "trying again in "+round(e.Retry))
+		return l.lostLine(e)
 	case Paused:
 		return l.say(e.At, l.paint.warn("paused"), sentence(e.Reason))
 	case Resumed:
@@ -105,7 +104,7 @@ func (l *Lines) clock(at time.Time) string {
 	return l.paint.faint(at.In(zone).Format("15:04:05"))
 }
 
-func (l *Lines) ready(e Ready) string {
+func (l *Lines) readyLine(e Ready) string {
 	s := l.clock(e.At) + " " + l.paint.good("ready") + " " + l.paint.bold(safetext.Limit(e.URL, 4*maxShown))
 	if e.Target != "" {
 		s += " → " + safetext.Limit(e.Target, 2*maxShown)
@@ -215,7 +214,7 @@ func (l *Lines) settled(e SettledEvent) string {
 	s := e.Settled
 	id := safetext.Limit(e.ID, 40)
 	switch s.Fate {
-	case "answered", "completed":
+	case "answered", "completed", "forgotten": // the last: an attempt that the relay does not count
 		return ""
 	case "retried":
 		next := ""
@@ -227,6 +226,25 @@ func (l *Lines) settled(e SettledEvent) string {
 		return l.say(e.At, id+" "+l.paint.bad("dead letter"), sentence(s.Reason))
 	}
 	return l.quiet(l.say(e.At, id+" "+l.paint.warn(safetext.Limit(s.Fate, 40)), sentence(s.Reason)))
+}
+
+// lostLine tells that the relay is away, once for each reason and pause: what
+// is tried again every ten seconds for a night is no news.
+func (l *Lines) lostLine(e Lost) string {
+	what, advice := "lost the relay", ""
+	if !l.ready {
+		what = "cannot reach the relay"
+		if l.lost == "" {
+			advice = "\"hook doctor\" looks for the reason"
+		}
+	}
+	reason, again := sentence(safetext.Error(e.Err)), "trying again in "+round(e.Retry)
+	said := reason + "\n" + again
+	if said == l.lost {
+		return ""
+	}
+	l.lost = said
+	return l.say(e.At, l.paint.bad(what), reason, again, advice)
 }
 
 func (l *Lines) summary(e Summary) string {

@@ -47,5 +47,5 @@ func round(d time.Duration) string {
 	case d < 48*time.Hour:
 		return strings.TrimSuffix(strings.TrimSuffix(d.Round(time.Minute).String(), "0s"), "0m")
 	}
-	return strconv.Itoa(int(d.Hours()/24)) + "d"
+	return strconv.Itoa(int((d+time.Minute).Hours()/24)) + "d" // a week that began a second ago is seven days
 }

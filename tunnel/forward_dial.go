@@ -224,6 +224,8 @@ func connectFailure(errs tried) *Failure {
 	for _, e := range errs {
 		if isRefused(e.err) {
 			kind = Refused
+			text = append(text, e.address)
+			continue
 		}
 		text = append(text, e.address+" ("+cause(e.err)+")")
 	}
