@@ -83,10 +83,17 @@ type program struct {
 
 func start(t *testing.T, dir, name string, args ...string) *program {
 	t.Helper()
+	return startWith(t, dir, func(*exec.Cmd, *program) {}, name, args...)
+}
+
+// startWith lets change alter the command before it starts.
+func startWith(t *testing.T, dir string, change func(*exec.Cmd, *program), name string, args ...string) *program {
+	t.Helper()
 	p := &program{done: make(chan struct{})}
 	p.out.written, p.err.written = make(chan struct{}, 1), make(chan struct{}, 1)
 	c := exec.Command(name, args...)
 	c.Dir, c.Stdout, c.Stderr, c.Env = dir, &p.out, &p.err, clean(dir)
+	change(c, p)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -141,16 +141,16 @@ func writeTry(b *strings.Builder, p *signer.Provider) {
 		if strings.Contains(e, " ") {
 			e = "'" + e + "'"
 		}
-		fmt.Fprintf(b, "# in another terminal, through the relay to that listener:\nhook trigger %s %s%s%s\n", p.ID, e, secret, params)
+		fmt.Fprintf(b, "# in another terminal, in the same folder: through the relay to that listener\nhook trigger %s %s%s%s\n", p.ID, e, secret, params)
 		to := ""
 		if url != "" {
 			to = " --to https://hooks.example/in"
 		}
-		fmt.Fprintf(b, "# without one:\nhook trigger %s %s --print%s%s%s > request.http\n", p.ID, e, to, secret, params)
+		fmt.Fprintf(b, "# without a listener\nhook trigger %s %s --print%s%s%s > request.http\n", p.ID, e, to, secret, params)
 		fmt.Fprintf(b, "hook verify %s request.http%s%s%s\n", id, url, verify, params)
 	} else {
 		body, file, header := exampleBody(s)
-		b.WriteString("# in another terminal:\n")
+		b.WriteString("# in another terminal\n")
 		fmt.Fprintf(b, "echo '%s' > %s\n", body, file)
 		fmt.Fprintf(b, "hook sign %s %s%s%s%s%s\n", id, file, header, url, secret, params)
 	}
