@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,14 @@ func TestBehindProxy(t *testing.T) {
 			}
 			t.Parallel()
 			p := startBehind(t, f, program)
+			t.Run("doctor", func(t *testing.T) {
+				report := runHook(t, p.dir, "doctor", "--relay", p.public, "--relay-cacert", "ca.pem")
+				for _, part := range []string{"relay", "clock", "token", "websocket"} {
+					if !regexp.MustCompile(`(?m)^ok +` + part + ` `).MatchString(report) {
+						t.Errorf("hook doctor says that %s is not right:\n%s", part, report)
+					}
+				}
+			})
 			for _, transport := range []string{"websocket", "poll"} {
 				t.Run(transport, func(t *testing.T) { p.listens(t, transport) })
 			}
