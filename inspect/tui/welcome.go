@@ -33,8 +33,13 @@ func (m *Model) welcome(w, h int) []part {
 			say(span{dim, "  expires   "}, span{plain, r.ExpiresAt.In(m.opts.Zone).Format("2 Jan 2006 15:04")}, span{dim, " (" + left(r.ExpiresAt.Sub(m.now)) + ")"})
 		}
 		say()
-		try := line{{dim, "  try       "}, {str, "curl -d hello "}, {str, shellWord(r.URL)}}
-		lines = append(lines, try.wrap(w, 12)...)
+		try, url := line{{dim, "  try       "}, {str, "curl -d hello "}}, span{str, shellWord(r.URL)}
+		if all := append(try, url); all.width() <= w || 12+columns(url.text) > w {
+			lines = append(lines, all.wrap(w, 12)...)
+		} else { // the URL whole on a line of its own: both can be copied into a shell
+			say(append(try, span{str, "\\"})...)
+			say(span{plain, spaces(12)}, url)
+		}
 		say()
 		for _, id := range []string{"sample", "copy-url", "help"} {
 			i := m.keys.index(id)
