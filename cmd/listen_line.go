@@ -158,7 +158,11 @@ func (o *listenOptions) targets(l *line) error {
 		l.last, route.Default = stage.NoRoute(), "no route"
 	default:
 		l.last = stage.Accept()
-		names = append(names, "answered 200 here")
+		name := "answered 200 here"
+		if len(o.stages.mocks) > 0 {
+			name = "mocks, all else answered 200 here"
+		}
+		names = append(names, name)
 	}
 	for _, text := range o.stages.fanOut {
 		target, _, err := add(text)

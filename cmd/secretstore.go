@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -223,6 +224,9 @@ func (e *Env) fromKeychain(name string) ([]signer.Key, error) {
 func keychainError(name string, err error) error {
 	if errors.Is(err, keyring.ErrNotFound) {
 		return fmt.Errorf("the keychain has no entry %q of the service %q", name, keychainService)
+	}
+	if errors.Is(err, exec.ErrNotFound) { // go-keyring starts a session bus
+		return fmt.Errorf("this machine has no keychain for hook to read; \"hook secret set %s\" keeps it without one, as --secret %s", name, name)
 	}
 	return fmt.Errorf("the keychain cannot be read: %.200s", err.Error())
 }
