@@ -25,11 +25,11 @@ import (
 
 // A frontend is a program that stands before a relay.
 type frontend struct {
-	name, apt string
-	file      string // in deploy; the test changes names, addresses and paths only
-	example   map[string]string
-	outer     string // the configuration that includes it
-	args      []string
+	name    string
+	file    string // in deploy; the test changes names, addresses and paths only
+	example map[string]string
+	outer   string // the configuration that includes it
+	args    []string
 	// refuses are targets that it answers 400 itself, rewrites those that it
 	// changes: docs/running-a-relay.md says so.
 	refuses  []string
@@ -316,7 +316,9 @@ func (p *behind) send(t *testing.T, from, method, url, body string, lines ...str
 	if _, err := io.WriteString(c, head.String()); err != nil {
 		t.Fatal(err)
 	}
-	go io.WriteString(c, body) // a refusal may come before its end
+	sent := make(chan struct{})
+	go func() { defer close(sent); io.WriteString(c, body) }() // a refusal may come before its end
+	defer func() { raw.Close(); <-sent }()
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
