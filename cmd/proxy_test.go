@@ -36,13 +36,14 @@ type frontend struct {
 	rewrites map[string]string
 }
 
-var frontends = []frontend{{
-	name: "nginx", file: "nginx.conf",
-	example: map[string]string{
-		"listen 443 ssl;": "listen 127.0.0.1:{port} ssl;", "server_name hooks.example; ": "server_name localhost *.localhost; ", "http://127.0.0.1:8080": "http://{relay}",
-		"/etc/hook/cert.pem": "{dir}/cert.pem", "/etc/hook/key.pem": "{dir}/key.pem", "/var/log/nginx/hook.log": "{dir}/error.log",
-	},
-	outer: `daemon off;
+func frontends() []frontend {
+	return []frontend{{
+		name: "nginx", file: "nginx.conf",
+		example: map[string]string{
+			"listen 443 ssl;": "listen 127.0.0.1:{port} ssl;", "server_name hooks.example; ": "server_name localhost *.localhost; ", "http://127.0.0.1:8080": "http://{relay}",
+			"/etc/hook/cert.pem": "{dir}/cert.pem", "/etc/hook/key.pem": "{dir}/key.pem", "/var/log/nginx/hook.log": "{dir}/error.log",
+		},
+		outer: `daemon off;
 master_process off;
 pid {dir}/nginx.pid;
 error_log stderr;
@@ -53,15 +54,15 @@ http {
     include {dir}/site;
 }
 `,
-	args:    []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/outer"},
-	refuses: []string{"/../../../x", "/%2e%2e/%2E%2E/%2e%2e/x", "/a%00b", "/%zz"},
-}, {
-	name: "caddy", file: "Caddyfile",
-	example: map[string]string{
-		"\nhooks.example {": "\nlocalhost:{port}, *.localhost:{port} {", "reverse_proxy 127.0.0.1:8080": "reverse_proxy {relay}",
-		"#tls /etc/hook/cert.pem /etc/hook/key.pem": "tls {dir}/cert.pem {dir}/key.pem",
-	},
-	outer: `{
+		args:    []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/outer"},
+		refuses: []string{"/../../../x", "/%2e%2e/%2E%2E/%2e%2e/x", "/a%00b", "/%zz"},
+	}, {
+		name: "caddy", file: "Caddyfile",
+		example: map[string]string{
+			"\nhooks.example {": "\nlocalhost:{port}, *.localhost:{port} {", "reverse_proxy 127.0.0.1:8080": "reverse_proxy {relay}",
+			"#tls /etc/hook/cert.pem /etc/hook/key.pem": "tls {dir}/cert.pem {dir}/key.pem",
+		},
+		outer: `{
 	admin off
 	auto_https disable_redirects
 	skip_install_trust
@@ -69,17 +70,18 @@ http {
 }
 import {dir}/site
 `,
-	args:     []string{"run", "--config", "{dir}/outer", "--adapter", "caddyfile"},
-	refuses:  []string{"/%zz"},
-	rewrites: map[string]string{"/{a}|^": "/%7Ba%7D%7C%5E", "/\xc3\xa9\"`<>": "/%C3%A9%22%60%3C%3E"},
-}}
+		args:     []string{"run", "--config", "{dir}/outer", "--adapter", "caddyfile"},
+		refuses:  []string{"/%zz"},
+		rewrites: map[string]string{"/{a}|^": "/%7Ba%7D%7C%5E", "/\xc3\xa9\"`<>": "/%C3%A9%22%60%3C%3E"},
+	}}
+}
 
 // TestBehindProxy follows "Your own relay in five minutes": a certificate of a
 // certificate authority made here, the files of deploy/, the real programs. A
 // webhook that comes by TLS through the proxy reaches the application as it was
 // sent, and the relay knows the URL and the address of its sender.
 func TestBehindProxy(t *testing.T) {
-	for _, f := range frontends {
+	for _, f := range frontends() {
 		t.Run(f.name, func(t *testing.T) {
 			program, err := exec.LookPath(f.name)
 			if err != nil { // Debian's users do not have it in PATH
