@@ -251,6 +251,8 @@ func keyWords(s *signer.Scheme) string {
 // timeWords says how old a message may be.
 func timeWords(s *signer.Scheme) string {
 	switch {
+	case s.Algorithm == signer.HTTPMessage:
+		return "300 s to both sides of created, and until expires, where the signature has them"
 	case s.Timestamp != nil:
 		window := fmt.Sprintf("%d s to both sides", cmp.Or(s.Timestamp.Window, 300))
 		if s.Timestamp.Optional {

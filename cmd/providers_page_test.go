@@ -1,12 +1,17 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hookrelay/hook/signer"
 )
@@ -63,6 +68,17 @@ func TestProviderPagesCanBeTyped(t *testing.T) {
 				if code := Run(t.Context(), env, args); code != exitDone {
 					t.Errorf("%s: exit code %d\n%s%s", line, code, out.String(), errs.String())
 				}
+				if args[0] == "verify" { // the page says how old a message may be
+					want := exitRefused
+					words := timeWords(p.SchemeFor(request(t, dir)))
+					if strings.HasPrefix(words, "not signed") || strings.HasSuffix(words, "where it says when") {
+						want = exitDone
+					}
+					later := append(args, "--at", strconv.FormatInt(time.Now().Add(48*time.Hour).Unix(), 10))
+					if code := Run(t.Context(), env, later); code != want {
+						t.Errorf("%s, two days later: exit code %d, want %d\n%s", line, code, want, page.String())
+					}
+				}
 				if file != "" {
 					writeFile(t, dir, file, out.Bytes())
 				}
@@ -72,6 +88,24 @@ func TestProviderPagesCanBeTyped(t *testing.T) {
 			}
 		})
 	}
+}
+
+// request is the message that a page's commands have made.
+func request(t *testing.T, dir string) *signer.Request {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(dir, "request.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &signer.Request{Method: r.Method, URL: r.URL.String(), Header: r.Header, Body: body}
 }
 
 func writeFile(t *testing.T, dir, name string, data []byte) {
