@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 //	again …                    as post, repeated until the relay can be reached
 //	code CODE ARG…             hook ARG… and its exit code
 //	absent TEXT FILE…          no FILE, nor stdout or stderr, holds TEXT
-//	post [-X METHOD] [-H HEADER]… URL [BODY|@FILE]   status and body on stdout
+//	post [-X METHOD] [-H HEADER|@FILE]… URL [BODY|@FILE]   status and body on stdout
 func TestScripts(t *testing.T) {
 	recipes, err := filepath.Abs(filepath.Join("..", "docs", "recipes"))
 	if err != nil {
@@ -232,8 +232,14 @@ func postOnce(ts *testscript.TestScript, args []string) error {
 		if args[0] == "-X" {
 			method = args[1]
 		} else {
-			name, value, _ := strings.Cut(args[1], ": ")
-			header.Add(name, value)
+			lines := args[1]
+			if file, ok := strings.CutPrefix(lines, "@"); ok {
+				lines = ts.ReadFile(file)
+			}
+			for line := range strings.Lines(lines) {
+				name, value, _ := strings.Cut(strings.TrimRight(line, "\n"), ": ")
+				header.Add(name, value)
+			}
 		}
 		args = args[2:]
 	}
