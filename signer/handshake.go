@@ -246,7 +246,7 @@ func lookup(name string, r *reader, values map[string]string) (string, bool) {
 	case "header":
 		return r.req.Header.Get(rest), true
 	case "json":
-		v, _ := pointer(r.document(), rest)
+		v, _ := r.pointer(rest)
 		return v, rest[0] == '/'
 	}
 	return "", false

@@ -38,13 +38,18 @@ func (m *Match) matches(r *reader) bool {
 			return false
 		}
 	}
+	for name := range m.Form {
+		if !r.mayHaveField(name) {
+			return false
+		}
+	}
 	for name, want := range m.Form {
 		if !matchText(r.formValues().Get(name), want) {
 			return false
 		}
 	}
 	for ptr, want := range m.JSON {
-		value, ok := pointer(r.document(), ptr)
+		value, ok := r.pointer(ptr)
 		if !ok || (want != "" && !matchText(value, want)) {
 			return false
 		}

@@ -64,7 +64,9 @@ type reader struct {
 	query  url.Values
 	form   url.Values
 	doc    any
-	parsed struct{ query, form, doc bool }
+	top    object // of the body, where it is JSON
+	parsed struct{ query, form, doc, top, valid bool }
+	valid  bool // the body is JSON
 }
 
 // values returns every value at a place. A JSON path with [*] gives several.
@@ -88,7 +90,7 @@ func (r *reader) values(p place) []string {
 		}
 		return jsonValues(doc, p.path)
 	case "json":
-		return jsonValues(r.document(), p.path)
+		return r.jsonValues(p.path)
 	case "field":
 		var vs []string
 		for _, f := range r.fields {
@@ -229,15 +231,27 @@ func pathSteps(path string) []string {
 	return steps
 }
 
+// pointerSteps are the steps of an RFC 6901 pointer.
+func pointerSteps(ptr string) []string {
+	if ptr == "" || ptr[0] != '/' {
+		return nil
+	}
+	steps := strings.Split(ptr[1:], "/")
+	for i, step := range steps {
+		if strings.Contains(step, "~") {
+			steps[i] = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
+		}
+	}
+	return steps
+}
+
 // pointer resolves an RFC 6901 pointer to the text of a scalar.
 func pointer(doc any, ptr string) (string, bool) {
-	if ptr == "" || ptr[0] != '/' {
+	steps := pointerSteps(ptr)
+	if len(steps) == 0 {
 		return "", false
 	}
-	for step := range strings.SplitSeq(ptr[1:], "/") {
-		if strings.Contains(step, "~") {
-			step = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
-		}
+	for _, step := range steps {
 		switch n := doc.(type) {
 		case map[string]any:
 			v, ok := n[step]
@@ -255,7 +269,12 @@ func pointer(doc any, ptr string) (string, bool) {
 			return "", false
 		}
 	}
-	switch v := doc.(type) {
+	return pointed(doc)
+}
+
+// pointed is the text of what a pointer leads to.
+func pointed(value any) (string, bool) {
+	switch v := value.(type) {
 	case string:
 		return v, true
 	case json.Number:
