@@ -23,13 +23,15 @@ import (
 
 // benchApp is the application of all benchmarks: net/http, reads the body and
 // says ok.
-func benchApp(b *testing.B) *httptest.Server {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		io.WriteString(w, "ok")
-	}))
+var benchApp = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	io.WriteString(w, "ok")
+})
+
+func startBenchApp(b *testing.B) string {
+	srv := httptest.NewServer(benchApp)
 	b.Cleanup(srv.Close)
-	return srv
+	return srv.URL
 }
 
 // buffers is a httputil.BufferPool.
@@ -38,21 +40,26 @@ type buffers struct{ sync.Pool }
 func (p *buffers) Get() []byte  { return *p.Pool.Get().(*[]byte) }
 func (p *buffers) Put(b []byte) { p.Pool.Put(&b) }
 
-// benchHop is a reverse proxy to target, as fast as the library makes one.
-func benchHop(b *testing.B, target string) string {
+// benchProxy is a reverse proxy to target, as fast as the library makes one.
+func benchProxy(tb testing.TB, target string) *httputil.ReverseProxy {
 	u, err := url.Parse(target)
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	transport := &http.Transport{MaxIdleConns: 4096, MaxIdleConnsPerHost: 4096, DisableCompression: true}
 	pool := &buffers{}
 	pool.New = func() any { x := make([]byte, 32<<10); return &x }
-	srv := httptest.NewServer(&httputil.ReverseProxy{
+	return &httputil.ReverseProxy{
 		Rewrite:    func(r *httputil.ProxyRequest) { r.SetURL(u); r.SetXForwarded() },
 		Transport:  transport,
 		BufferPool: pool,
-	})
-	b.Cleanup(func() { srv.Close(); transport.CloseIdleConnections() })
+	}
+}
+
+func startBenchHop(b *testing.B, target string) string {
+	proxy := benchProxy(b, target)
+	srv := httptest.NewServer(proxy)
+	b.Cleanup(func() { srv.Close(); proxy.Transport.(*http.Transport).CloseIdleConnections() })
 	return srv.URL
 }
 
@@ -109,7 +116,7 @@ func BenchmarkLive(b *testing.B) {
 			b.Run(fmt.Sprintf("size=%s/c=%d/hook", size.name, c), func(b *testing.B) {
 				r := relaytest.Start(b, relay.Options{Loopback: true})
 				ep := r.Create(b, relay.EndpointRequest{})
-				target, err := tunnel.ParseTarget(benchApp(b).URL)
+				target, err := tunnel.ParseTarget(startBenchApp(b))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -122,13 +129,13 @@ func BenchmarkLive(b *testing.B) {
 				benchPost(b, ep.URL, body, c, 200)
 			})
 			b.Run(fmt.Sprintf("size=%s/c=%d/direct", size.name, c), func(b *testing.B) {
-				benchPost(b, benchApp(b).URL, body, c, 200)
+				benchPost(b, startBenchApp(b), body, c, 200)
 			})
 			b.Run(fmt.Sprintf("size=%s/c=%d/one-hop", size.name, c), func(b *testing.B) {
-				benchPost(b, benchHop(b, benchApp(b).URL), body, c, 200)
+				benchPost(b, startBenchHop(b, startBenchApp(b)), body, c, 200)
 			})
 			b.Run(fmt.Sprintf("size=%s/c=%d/two-hops", size.name, c), func(b *testing.B) {
-				benchPost(b, benchHop(b, benchHop(b, benchApp(b).URL)), body, c, 200)
+				benchPost(b, startBenchHop(b, startBenchHop(b, startBenchApp(b))), body, c, 200)
 			})
 		}
 	}
