@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 type flows struct {
 	sink     inspect.Sink
 	recorder *inspect.Recorder // nil: nothing is recorded
+	brief    bool              // sink shows of flows only those that were not answered
 	provider string            // named by the user; "": found out
 	target   string
 
@@ -53,9 +55,15 @@ func (f *flows) tell(e inspect.Event) {
 // Begin implements stage.Recorder: on disk before the application sees it.
 func (f *flows) Begin(d *tunnel.Delivery) {
 	now := time.Now()
-	flow := inspect.NewFlow(d, now).Identified(f.provider)
+	var flow *inspect.Flow
+	brief := f.brief && f.recorder == nil
+	if brief {
+		flow = inspect.BriefFlow(d, now)
+	} else {
+		flow = inspect.KeepFlow(d, now).Identified(f.provider)
+	}
 	f.mu.Lock()
-	if f.duplicate(flow) {
+	if !brief && f.duplicate(flow) {
 		flow = flow.Tagged(inspect.Duplicate)
 	}
 	f.open[d.ID] = flow
@@ -152,6 +160,9 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 		target = f.target
 	}
 	flow = flow.Ended(target, r, err, took)
+	if f.brief && f.recorder == nil && flow.State() == inspect.NoAnswer {
+		flow = flow.Identified(cmp.Or(f.provider, flow.Provider))
+	}
 	if f.recorder != nil {
 		f.recorder.End(flow)
 	}

@@ -53,6 +53,7 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 	}
 	l := &listener{env: env, o: o, api: api, k: k, line: line, welcomed: make(chan struct{})}
 	l.flows = newFlows(o.newSink(env), nil, o.signing.provider, line.name)
+	l.flows.brief = o.quiet()
 	if !o.noHistory {
 		rec, err := record(env, o.redact, l.notice)
 		if err != nil {
@@ -113,6 +114,11 @@ func trustRelay(c *http.Client, path string) error {
 	return nil
 }
 
+// quiet tells whether flows are not shown.
+func (o *listenOptions) quiet() bool {
+	return o.screen == nil && !o.json && o.output != "json" && (o.output == "quiet" || o.printURL)
+}
+
 // newSink is what shows the events.
 func (o *listenOptions) newSink(env *Env) inspect.Sink {
 	colour := env.colour(env.OutTTY && env.ErrTTY)
@@ -121,7 +127,7 @@ func (o *listenOptions) newSink(env *Env) inspect.Sink {
 		return o.screen
 	case o.json || o.output == "json":
 		return inspect.NewJSON(env.Out)
-	case o.output == "quiet" || o.printURL:
+	case o.quiet():
 		lines := inspect.NewLines(env.Err, colour)
 		lines.Quiet = true
 		return lines

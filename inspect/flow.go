@@ -78,12 +78,26 @@ type Settled struct {
 // NewFlow is the flow of a delivery that has just come. It copies what the
 // delivery refers to.
 func NewFlow(d *tunnel.Delivery, at time.Time) *Flow {
-	f := &Flow{At: at, Delivery: *d, BodySize: int64(len(d.Body))}
-	f.Delivery.Header = slices.Clone(d.Header)
-	f.Delivery.Body = bytes.Clone(d.Body)
+	own := *d
+	own.Header, own.Body = slices.Clone(d.Header), bytes.Clone(d.Body)
+	return KeepFlow(&own, at)
+}
+
+// KeepFlow is NewFlow for a delivery that nobody changes any more: what it
+// refers to is not copied.
+func KeepFlow(d *tunnel.Delivery, at time.Time) *Flow {
+	f := BriefFlow(d, at)
 	f.BodyHash = hashOf(d.Body)
-	f.Attempts = []Attempt{{Number: max(d.Attempt, 1), StartedAt: at}}
 	return f
+}
+
+// BriefFlow is KeepFlow without the body's hash, for what is neither recorded
+// nor shown whole.
+func BriefFlow(d *tunnel.Delivery, at time.Time) *Flow {
+	return &Flow{
+		At: at, Delivery: *d, BodySize: int64(len(d.Body)),
+		Attempts: []Attempt{{Number: max(d.Attempt, 1), StartedAt: at}},
+	}
 }
 
 // Again is the n-th replay of f, begun at at. It has no attempts and no

@@ -56,8 +56,8 @@ func (l *Lines) text(e Event) string {
 		l.ready, l.lost = true, ""
 		return l.quiet(l.readyLine(e))
 	case End:
-		if e.Flow.State() != NoAnswer {
-			return l.quiet(l.Flow(e.Flow))
+		if l.Quiet && e.Flow.State() != NoAnswer {
+			return ""
 		}
 		return l.Flow(e.Flow)
 	case SettledEvent:

@@ -226,8 +226,8 @@ func AsFailure(err error) *Failure {
 
 // Handler does something with a delivery and answers it: as http.Handler, but
 // with the answer as a value. The error is a *Failure where the attempt has no
-// result. A handler must not keep or change d or its parts after it returns,
-// and obeys ctx.
+// result. A handler must not change d or its parts, which nobody else changes
+// either: it may keep them. It obeys ctx.
 type Handler interface {
 	Handle(ctx context.Context, d *Delivery) (*Result, error)
 }
