@@ -21,7 +21,7 @@ import (
 type flows struct {
 	sink     inspect.Sink
 	recorder *inspect.Recorder // nil: nothing is recorded
-	brief    bool              // sink shows of flows only those that were not answered
+	brief    bool              // sink shows of flows only those that were not answered, and counts none
 	provider string            // named by the user; "": found out
 	target   string
 
@@ -60,7 +60,7 @@ func (f *flows) Begin(d *tunnel.Delivery) {
 	if brief {
 		flow = inspect.BriefFlow(d, now)
 	} else {
-		flow = inspect.KeepFlow(d, now).Identified(f.provider)
+		flow = inspect.KeepFlow(d, now, f.provider)
 	}
 	f.mu.Lock()
 	if !brief && f.duplicate(flow) {
@@ -71,7 +71,9 @@ func (f *flows) Begin(d *tunnel.Delivery) {
 	if f.recorder != nil {
 		f.recorder.Begin(flow)
 	}
-	f.tell(inspect.Begin{At: now, Flow: flow})
+	if !brief {
+		f.tell(inspect.Begin{At: now, Flow: flow})
+	}
 }
 
 // duplicate tells whether the provider has sent this before, as another
@@ -156,11 +158,14 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 	if flow == nil {
 		return
 	}
+	brief := f.brief && f.recorder == nil
+	if brief && err == nil {
+		return
+	}
 	if !chosen {
 		target = f.target
 	}
-	flow = flow.Ended(target, r, err, took)
-	if f.brief && f.recorder == nil && flow.State() == inspect.NoAnswer {
+	if flow = flow.Ended(target, r, err, took); brief {
 		flow = flow.Identified(cmp.Or(f.provider, flow.Provider))
 	}
 	if f.recorder != nil {

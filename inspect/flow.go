@@ -80,18 +80,21 @@ type Settled struct {
 func NewFlow(d *tunnel.Delivery, at time.Time) *Flow {
 	own := *d
 	own.Header, own.Body = slices.Clone(d.Header), bytes.Clone(d.Body)
-	return KeepFlow(&own, at)
-}
-
-// KeepFlow is NewFlow for a delivery that nobody changes any more: what it
-// refers to is not copied.
-func KeepFlow(d *tunnel.Delivery, at time.Time) *Flow {
-	f := BriefFlow(d, at)
+	f := BriefFlow(&own, at)
 	f.BodyHash = hashOf(d.Body)
 	return f
 }
 
-// BriefFlow is KeepFlow without the body's hash, for what is neither recorded
+// KeepFlow is an identified NewFlow of a delivery that nobody changes any
+// more: what it refers to is not copied.
+func KeepFlow(d *tunnel.Delivery, at time.Time, provider string) *Flow {
+	f := BriefFlow(d, at)
+	f.BodyHash = hashOf(d.Body)
+	f.identify(provider)
+	return f
+}
+
+// BriefFlow is KeepFlow without what has to be worked out, for what is neither recorded
 // nor shown whole.
 func BriefFlow(d *tunnel.Delivery, at time.Time) *Flow {
 	return &Flow{

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"time"
@@ -33,9 +34,17 @@ const (
 
 // line is r as a line of a segment.
 func (r *record) line() ([]byte, error) {
+	var b bytes.Buffer
+	err := r.encode(&b)
+	return b.Bytes(), err
+}
+
+// encode writes r as a line of a segment.
+func (r *record) encode(b *bytes.Buffer) error {
 	r.V, r.At = Version, stamp(r.At)
-	b, err := encodeJSON(r)
-	return append(b, '\n'), err
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
 }
 
 // parseRecord reads a line; what it does not know is no record.

@@ -1,9 +1,12 @@
 package inspect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +37,7 @@ var ErrBehind = errors.New("the disk does not keep up")
 const (
 	queueLength = 1024
 	batchBytes  = 1 << 20 // written at once
+	keptBatch   = 1 << 18 // the largest buffer for it that is used again
 )
 
 // Recorder writes flows to a history. Whatever the disk does, its methods
@@ -44,6 +48,8 @@ type Recorder struct {
 	queue chan *job
 	ended chan struct{} // closed when Run has returned
 
+	lines []byte // of the batch being written; only Run uses it
+
 	behind  atomic.Bool // the last wait was in vain
 	failing atomic.Bool // trouble was told
 	lost    atomic.Uint64
@@ -51,12 +57,16 @@ type Recorder struct {
 
 // job is a record on its way.
 type job struct {
-	line  []byte
+	line  *bytes.Buffer
 	flows int
 	hash  string // of a body that goes beside it
 	body  []byte
 	done  chan struct{} // closed when it is written or given up
 }
+
+// lineBuffers are for records on their way: growing one anew for each was a
+// sixth of what a busy listener allocated.
+var lineBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // NewRecorder makes a recorder, which begins to work in Run.
 func NewRecorder(h *History, o RecorderOptions) *Recorder {
@@ -113,9 +123,10 @@ func (r *Recorder) Settled(s tunnel.Settlement) {
 // put hands a record to Run. Where it must be written before the caller goes
 // on, it waits for that too.
 func (r *Recorder) put(j *job, rec *record, wait bool) {
-	var err error
-	if j.line, err = rec.line(); err == nil && len(j.line) > maxLine {
-		err = fmt.Errorf("a record of %d bytes", len(j.line))
+	j.line = lineBuffers.Get().(*bytes.Buffer)
+	err := rec.encode(j.line)
+	if n := j.line.Len(); err == nil && n > maxLine {
+		err = fmt.Errorf("a record of %d bytes", n)
 	}
 	if err != nil {
 		r.lose(err)
@@ -246,15 +257,15 @@ func (r *Recorder) prune(ctx context.Context) {
 
 // batch writes j and what waits behind it at once.
 func (r *Recorder) batch(j *job) {
-	var lines []byte
+	lines := r.lines[:0]
 	var jobs []*job
-	flows := 0
+	flows, yielded := 0, false
 	for {
 		if err := r.keep(j); err != nil {
 			j.finish()
 			r.lose(fmt.Errorf("writing to the history: %w", err))
 		} else {
-			lines, jobs, flows = append(lines, j.line...), append(jobs, j), flows+j.flows
+			lines, jobs, flows = append(lines, j.line.Bytes()...), append(jobs, j), flows+j.flows
 		}
 		if len(lines) >= batchBytes {
 			break
@@ -264,9 +275,22 @@ func (r *Recorder) batch(j *job) {
 			continue
 		default:
 		}
+		if yielded {
+			break
+		}
+		yielded = true
+		runtime.Gosched() // others may be about to add to this write
+		select {
+		case j = <-r.queue:
+			continue
+		default:
+		}
 		break
 	}
 	r.flush(lines, jobs, flows)
+	if r.lines = lines; cap(lines) > keptBatch {
+		r.lines = nil
+	}
 }
 
 func (r *Recorder) keep(j *job) error {
@@ -285,6 +309,11 @@ func (r *Recorder) flush(lines []byte, jobs []*job, flows int) {
 		if err != nil {
 			r.lose(fmt.Errorf("writing to the history: %w", err))
 		}
+		if j.line.Cap() <= keptBatch {
+			j.line.Reset()
+			lineBuffers.Put(j.line)
+		}
+		j.line = nil
 		j.finish()
 	}
 	if err != nil {

@@ -42,14 +42,20 @@ const maxIdentified = 256 << 10
 // Identified is f with the provider, event and provider's id that its headers
 // and body name. A provider that the user named stands; "" asks for a guess.
 func (f *Flow) Identified(provider string) *Flow {
-	req, err := f.request()
+	g := f.clone()
+	g.identify(provider)
+	return g
+}
+
+// identify is Identified on a flow that nobody has seen yet.
+func (g *Flow) identify(provider string) {
+	req, err := g.request()
 	if err != nil {
-		return f
+		return
 	}
 	if len(req.Body) > maxIdentified {
 		req.Body = nil // the headers have to do
 	}
-	g := f.clone()
 	g.Provider = provider
 	if p, ok := signer.FindProvider(provider); ok {
 		for n := range p.Schemes {
@@ -58,7 +64,7 @@ func (f *Flow) Identified(provider string) *Flow {
 		}
 	}
 	if provider != "" {
-		return g
+		return
 	}
 	// A row that finds an event or an id in the message knows more of it than
 	// one that only knows the kind of its Authorization.
@@ -69,7 +75,6 @@ func (f *Flow) Identified(provider string) *Flow {
 		}
 	}
 	g.Provider, g.Event, g.DeliveryID = best.Provider, best.Event, best.Delivery
-	return g
 }
 
 // Request is the delivery as package signer wants it. The error wraps
