@@ -36,8 +36,8 @@ var ErrBehind = errors.New("the disk does not keep up")
 // The bounds of what waits to be written.
 const (
 	queueLength = 1024
-	batchBytes  = 1 << 20 // written at once
-	keptBatch   = 1 << 18 // the largest buffer for it that is used again
+	batchBytes  = 256 << 10 // written at once: by then a write costs next to nothing beside its bytes
+	keptBatch   = 512 << 10 // the largest buffer that is used again
 )
 
 // Recorder writes flows to a history. Whatever the disk does, its methods
