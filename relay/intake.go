@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -223,9 +224,13 @@ func (s *Server) unread(h *hub, err error) Answer {
 // attempt that goes on when the sender has been answered.
 type heldBody struct {
 	tunnel.Body
+	all  []byte // of a body in memory
 	refs atomic.Int32
 	free func()
 }
+
+// Bytes is the whole of a body in memory (tunnel.Body).
+func (b *heldBody) Bytes() []byte { return b.all }
 
 func (b *heldBody) hold() { b.refs.Add(1) }
 
@@ -234,6 +239,14 @@ func (b *heldBody) release() {
 		b.free()
 	}
 }
+
+// maxKeptBody is the largest buffer for a body that is used again. It is no
+// larger than what a tunnel sends in one frame: a longer body may still be read
+// for its next piece when its attempt has ended.
+const maxKeptBody = 128 << 10
+
+// bodyBuffers are for bodies in memory.
+var bodyBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // spoolError is a fault of our disk, not of the sender.
 type spoolError struct{ err error }
@@ -247,14 +260,22 @@ func (s *Server) hold(ctx context.Context, src *bodyReader, announced int64) (*h
 	held.refs.Store(1)
 	// What is only announced gets neither memory nor a file: a sender can
 	// announce 25 MiB on ten thousand connections.
-	var buf bytes.Buffer
+	room := bodyBuffers.Get().(*[]byte)
+	buf := *bytes.NewBuffer((*room)[:0])
 	buf.Grow(int(min(max(announced, 0), firstStep)) + bytes.MinRead)
 	_, err := buf.ReadFrom(io.LimitReader(src, inMemory+1))
 	if err != nil {
 		return nil, err
 	}
 	if buf.Len() <= inMemory {
-		held.Body = bytes.NewReader(buf.Bytes())
+		held.all = buf.Bytes()
+		held.Body = bytes.NewReader(held.all)
+		if buf.Cap() <= maxKeptBody {
+			held.free = func() {
+				*room = held.all[:0]
+				bodyBuffers.Put(room)
+			}
+		}
 		return held, nil
 	}
 	spool, err := s.store.Spool(ctx)

@@ -239,7 +239,8 @@ type HandlerFunc func(ctx context.Context, d *Delivery) (*Result, error)
 func (f HandlerFunc) Handle(ctx context.Context, d *Delivery) (*Result, error) { return f(ctx, d) }
 
 // Body is the bytes of a delivery where they may be too many to hold:
-// *bytes.Reader and *io.SectionReader are Bodies.
+// *bytes.Reader and *io.SectionReader are Bodies. One with a method
+// Bytes() []byte that gives all of them spares a copy.
 type Body interface {
 	io.ReaderAt
 	Size() int64

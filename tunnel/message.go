@@ -3,6 +3,7 @@ package tunnel
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,18 +40,29 @@ type frame interface {
 	decode(d *decoder)
 }
 
-// appendFrame appends a whole frame. head is the most bytes of a varint length.
+// bodied is a frame that holds most of a body.
+type bodied interface{ bodySize() int }
+
+// appendFrame appends a whole frame. The room for its length, a varint, is
+// guessed: where the guess is wrong, the payload is moved.
 func appendFrame(b []byte, f frame) []byte {
-	const head = 5
-	b = append(b, byte(f.kind()), 0, 0, 0, 0, 0)
+	guess := 512
+	if s, ok := f.(bodied); ok {
+		guess += s.bodySize()
+	}
+	b = append(b, byte(f.kind()))
+	at := len(b)
+	b = binary.AppendUvarint(b, uint64(guess))
 	start := len(b)
 	b = f.encode(b)
-	// Move the payload down over the part of the length that is not needed.
-	var length [head]byte
+	var length [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(length[:], uint64(len(b)-start))
-	copy(b[start-head:], length[:n])
-	copy(b[start-head+n:], b[start:])
-	return b[:len(b)-head+n]
+	if room := start - at; n != room {
+		b = slices.Replace(b, at, start, length[:n]...)
+		return b
+	}
+	copy(b[at:], length[:n])
+	return b
 }
 
 // nextFrame cuts the first frame off a message.
@@ -230,6 +242,8 @@ type deliverFrame struct {
 
 func (*deliverFrame) kind() frameType { return typeDeliver }
 
+func (f *deliverFrame) bodySize() int { return len(f.body) }
+
 func (f *deliverFrame) encode(b []byte) []byte {
 	d := f.d
 	b = append(b, d.ID[:]...)
@@ -287,6 +301,8 @@ type pieceFrame struct {
 
 func (*pieceFrame) kind() frameType { return typePiece }
 
+func (f *pieceFrame) bodySize() int { return len(f.data) }
+
 func (f *pieceFrame) encode(b []byte) []byte {
 	b = append(b, f.id[:]...)
 	return appendBytes(b, f.data)
@@ -317,6 +333,8 @@ type resultFrame struct {
 }
 
 func (*resultFrame) kind() frameType { return typeResult }
+
+func (f *resultFrame) bodySize() int { return len(f.body) }
 
 func (f *resultFrame) encode(b []byte) []byte {
 	b = binary.AppendUvarint(b, f.epoch)

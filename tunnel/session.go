@@ -142,7 +142,11 @@ func (s *Session) Deliver(ctx context.Context, d *Delivery, body Body, done func
 	}
 	f := &deliverFrame{d: d, size: size}
 	if size > 0 && size <= maxInline {
-		if f.body = d.Body; int64(len(f.body)) != size {
+		f.body = d.Body
+		if whole, ok := body.(interface{ Bytes() []byte }); ok && int64(len(f.body)) != size {
+			f.body = whole.Bytes()
+		}
+		if int64(len(f.body)) != size {
 			buf := *buffers.Get().(*[]byte)
 			if int64(cap(buf)) < size {
 				buf = make([]byte, maxInline) // for any of them

@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,12 +85,15 @@ func AcceptWebSocket(w http.ResponseWriter, r *http.Request) (Conn, error) {
 		http.Error(w, "this relay speaks "+Subprotocol, http.StatusUpgradeRequired)
 		return nil, ErrVersion
 	}
-	t := &taker{ResponseWriter: w}
+	g := new(gather)
+	t := &taker{ResponseWriter: &gathering{w, g}}
 	ws, err := websocket.Accept(t, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
 		return nil, err
 	}
-	return newWebSocket(ws, t.conn), nil
+	conn := newWebSocket(ws, t.conn)
+	conn.gather = g
+	return conn, nil
 }
 
 func offers(r *http.Request, proto string) bool {
@@ -105,9 +109,10 @@ func offers(r *http.Request, proto string) bool {
 
 // webSocket is a Conn over a WebSocket of binary messages, uncompressed.
 type webSocket struct {
-	ws    *websocket.Conn
-	below net.Conn      // nil: not known
-	buf   *bytes.Buffer // of the message being read
+	ws     *websocket.Conn
+	below  net.Conn      // nil: not known
+	buf    *bytes.Buffer // of the message being read
+	gather *gather       // of the relay's end: it is the one that writes much
 }
 
 // messageBuffers keeps read buffers between messages, so that an idle tunnel
@@ -145,7 +150,12 @@ func (c *webSocket) Read(ctx context.Context) ([]byte, error) {
 }
 
 func (c *webSocket) Write(ctx context.Context, p []byte) error {
-	return wsError(c.ws.Write(ctx, websocket.MessageBinary, p))
+	if c.gather == nil {
+		return wsError(c.ws.Write(ctx, websocket.MessageBinary, p))
+	}
+	c.gather.expect(len(p))
+	err := c.ws.Write(ctx, websocket.MessageBinary, p)
+	return wsError(cmp.Or(err, c.gather.done()))
 }
 
 // Close sends the code. A reason may have 123 bytes (RFC 6455 §5.5).
