@@ -67,6 +67,12 @@ var activeNamespaces = map[string]bool{
 	"http://www.w3.org/1999/xlink": true, "http://www.w3.org/2002/xforms": true,
 }
 
+// usualTypes are passive types as most answers write them, which is as they are
+// passed on: there is nothing to parse.
+var usualTypes = map[string]bool{
+	"application/json": true, "application/json; charset=utf-8": true, "text/plain": true, "text/plain; charset=utf-8": true,
+}
+
 // interstitial is what a person sees who opens an endpoint in a browser.
 const interstitial = `This address receives webhooks. Someone's computer answers them through
 a relay, and what it answers is not shown in browsers.
@@ -119,6 +125,7 @@ func (f answerFilter) Apply(method string, asked tunnel.Header, res *tunnel.Resu
 	for _, name := range removed {
 		a.drop(name)
 	}
+	a.Header = make(tunnel.Header, 0, min(len(kept), maxAnswerLines)+6) // with those of makeSafe
 	for _, h := range kept {
 		if f.keeps(h, method, res.Status) && len(a.Header) < maxAnswerLines {
 			a.Header = append(a.Header, h)
@@ -226,6 +233,9 @@ func (a *answer) retype() {
 // passiveType writes a type anew if it is passive. XML is when no browser
 // would find anything to run in it.
 func passiveType(value string, body []byte, encoded bool) (string, bool) {
+	if usualTypes[value] {
+		return value, true
+	}
 	typ, params, err := mime.ParseMediaType(value)
 	if err != nil {
 		return "", false
@@ -283,9 +293,14 @@ func bodyAllowed(method string, status int) bool {
 // write sends the answer.
 func (a answer) write(w http.ResponseWriter) {
 	h := w.Header()
-	for _, f := range a.Header {
+	values := make([]string, len(a.Header)) // of all: most names have one
+	for i, f := range a.Header {
 		name := textproto.CanonicalMIMEHeaderKey(f.Name)
-		h[name] = append(h[name], f.Value)
+		if values[i] = f.Value; h[name] == nil {
+			h[name] = values[i : i+1 : i+1]
+		} else {
+			h[name] = append(h[name], f.Value)
+		}
 	}
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // net/http must not guess one

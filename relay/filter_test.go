@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +13,16 @@ import (
 
 	"github.com/hookrelay/hook/tunnel"
 )
+
+// What is not parsed comes out as if it were.
+func TestUsualTypes(t *testing.T) {
+	for value := range usualTypes {
+		typ, params, err := mime.ParseMediaType(value)
+		if err != nil || !passiveTypes[typ] || mime.FormatMediaType(typ, params) != value {
+			t.Errorf("%q is %q %v, %v", value, typ, params, err)
+		}
+	}
+}
 
 func TestHeadersOfAnAnswer(t *testing.T) {
 	for _, c := range []struct {
