@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,7 +47,7 @@ type Recorder struct {
 	queue chan *job
 	ended chan struct{} // closed when Run has returned
 
-	lines []byte // of the batch being written; only Run uses it
+	lines bytes.Buffer // of the batch being written; only Run uses it
 
 	behind  atomic.Bool // the last wait was in vain
 	failing atomic.Bool // trouble was told
@@ -57,16 +56,12 @@ type Recorder struct {
 
 // job is a record on its way.
 type job struct {
-	line  *bytes.Buffer
+	rec   *record
 	flows int
 	hash  string // of a body that goes beside it
 	body  []byte
 	done  chan struct{} // closed when it is written or given up
 }
-
-// lineBuffers are for records on their way: growing one anew for each was a
-// sixth of what a busy listener allocated.
-var lineBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // NewRecorder makes a recorder, which begins to work in Run.
 func NewRecorder(h *History, o RecorderOptions) *Recorder {
@@ -123,15 +118,7 @@ func (r *Recorder) Settled(s tunnel.Settlement) {
 // put hands a record to Run. Where it must be written before the caller goes
 // on, it waits for that too.
 func (r *Recorder) put(j *job, rec *record, wait bool) {
-	j.line = lineBuffers.Get().(*bytes.Buffer)
-	err := rec.encode(j.line)
-	if n := j.line.Len(); err == nil && n > maxLine {
-		err = fmt.Errorf("a record of %d bytes", n)
-	}
-	if err != nil {
-		r.lose(err)
-		return
-	}
+	j.rec = rec
 	queued := false
 	select {
 	case r.queue <- j:
@@ -255,49 +242,60 @@ func (r *Recorder) prune(ctx context.Context) {
 	}
 }
 
-// batch writes j and what waits behind it at once.
+// batch writes j and what waits behind it at once. Here the records become
+// JSON, in one buffer and on one stack, and not where each delivery is handled.
 func (r *Recorder) batch(j *job) {
-	lines := r.lines[:0]
+	r.lines.Reset()
 	var jobs []*job
 	flows, yielded := 0, false
-	for {
-		if err := r.keep(j); err != nil {
+	for j != nil {
+		if err := r.add(j); err != nil {
 			j.finish()
 			r.lose(fmt.Errorf("writing to the history: %w", err))
 		} else {
-			lines, jobs, flows = append(lines, j.line.Bytes()...), append(jobs, j), flows+j.flows
+			jobs, flows = append(jobs, j), flows+j.flows
 		}
-		if len(lines) >= batchBytes {
+		if r.lines.Len() >= batchBytes {
 			break
 		}
-		select {
-		case j = <-r.queue:
-			continue
-		default:
+		if j = r.next(); j == nil && !yielded {
+			yielded = true
+			runtime.Gosched() // others may be about to add to this write
+			j = r.next()
 		}
-		if yielded {
-			break
-		}
-		yielded = true
-		runtime.Gosched() // others may be about to add to this write
-		select {
-		case j = <-r.queue:
-			continue
-		default:
-		}
-		break
 	}
-	r.flush(lines, jobs, flows)
-	if r.lines = lines; cap(lines) > keptBatch {
-		r.lines = nil
+	r.flush(r.lines.Bytes(), jobs, flows)
+	if r.lines.Cap() > keptBatch {
+		r.lines = bytes.Buffer{}
 	}
 }
 
-func (r *Recorder) keep(j *job) error {
-	if j.body == nil {
+// next is a job that waits, or nil.
+func (r *Recorder) next() *job {
+	select {
+	case j := <-r.queue:
+		return j
+	default:
 		return nil
 	}
-	return folderBodies{r.h.root}.keep(j.hash, j.body, r.h.opts.Now())
+}
+
+// add writes a body beside, and its record to the batch.
+func (r *Recorder) add(j *job) error {
+	if j.body != nil {
+		if err := (folderBodies{r.h.root}).keep(j.hash, j.body, r.h.opts.Now()); err != nil {
+			return err
+		}
+	}
+	start := r.lines.Len()
+	err := j.rec.encode(&r.lines)
+	if n := r.lines.Len() - start; err == nil && n > maxLine {
+		err = fmt.Errorf("a record of %d bytes", n)
+	}
+	if err != nil {
+		r.lines.Truncate(start)
+	}
+	return err
 }
 
 func (r *Recorder) flush(lines []byte, jobs []*job, flows int) {
@@ -309,11 +307,6 @@ func (r *Recorder) flush(lines []byte, jobs []*job, flows int) {
 		if err != nil {
 			r.lose(fmt.Errorf("writing to the history: %w", err))
 		}
-		if j.line.Cap() <= keptBatch {
-			j.line.Reset()
-			lineBuffers.Put(j.line)
-		}
-		j.line = nil
 		j.finish()
 	}
 	if err != nil {
