@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -103,48 +104,61 @@ type proc struct {
 	cmd  *exec.Cmd
 }
 
-// startSystems starts two hops first, then listeners in two ways of running
-// them: as bare as it goes, and as they are used.
-func startSystems(b *testing.B) []*route {
-	dir := b.TempDir()
-	program := filepath.Join(dir, "hook")
+func buildHook(b *testing.B) string {
+	program := filepath.Join(b.TempDir(), "hook")
 	if out, err := exec.Command("go", "build", "-o", program, "../cmd/hook").CombinedOutput(); err != nil {
 		b.Fatalf("building hook: %v\n%s", err, out)
 	}
+	return program
+}
+
+// startSystems starts two hops first, then listeners in two ways of running
+// them: as bare as it goes, and as they are used.
+func startSystems(b *testing.B) []*route {
+	program := buildHook(b)
 	app, _ := startRole(b, "app", "app", nil)
 	hop2, hop2proc := startRole(b, "hop2", "hop", map[string]string{chaosTarget: app})
 	hop1, hop1proc := startRole(b, "hop1", "hop", map[string]string{chaosTarget: hop2})
 	systems := []*route{{"hops", "http://" + hop1, []*proc{hop1proc, hop2proc}}}
-	for name, args := range map[string][]string{
-		"bare":    {"--print-url", "--no-history"}, // which is quiet
-		"default": {"-o", "plain"},
-	} {
+	for _, name := range []string{"bare", "default"} {
 		addr, rel := startRole(b, "relay", "unhurried relay", map[string]string{chaosDir: b.TempDir()})
-		cmd := exec.Command(program, append([]string{"listen", "http://" + app, "--relay", "http://" + addr}, args...)...)
-		home := b.TempDir()
-		cmd.Dir = home
-		cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}
-		out, err := os.Create(filepath.Join(home, "out"))
-		if err != nil {
+		lis, at := startListener(b, program, app, addr, name)
+		systems = append(systems, &route{name, at, []*proc{rel, lis}})
+	}
+	return systems
+}
+
+// listeners are the ways of running one: as bare as it goes, and as it is used
+// without a terminal.
+var listeners = map[string][]string{
+	"bare":    {"--print-url", "--no-history"}, // which is quiet
+	"default": {"-o", "plain"},
+}
+
+func startListener(b *testing.B, program, app, relay, name string) (p *proc, at string) {
+	cmd := exec.Command(program, append([]string{"listen", "http://" + app, "--relay", "http://" + relay}, listeners[name]...)...)
+	home := b.TempDir()
+	cmd.Dir = home
+	cmd.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}
+	var talk io.Reader
+	var err error
+	if name == "bare" {
+		talk, err = cmd.StdoutPipe()
+		cmd.Stderr = io.Discard
+	} else {
+		var out *os.File
+		if out, err = os.Create(filepath.Join(home, "out")); err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { out.Close() })
-		var talk io.Reader
-		if cmd.Stdout = out; name == "bare" {
-			cmd.Stdout = nil
-			talk, err = cmd.StdoutPipe()
-		} else {
-			talk, err = cmd.StderrPipe()
-		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		startProc(b, cmd)
-		at := publicURL(b, talk)
-		systems = append(systems, &route{name, at, []*proc{rel, {"listener", cmd}}})
+		cmd.Stdout = out
+		talk, err = cmd.StderrPipe()
 	}
-	slices.SortFunc(systems[1:], func(a, b *route) int { return strings.Compare(a.name, b.name) })
-	return systems
+	if err != nil {
+		b.Fatal(err)
+	}
+	startProc(b, cmd)
+	return &proc{"listener", cmd}, publicURL(b, talk)
 }
 
 // publicURL waits for the URL that a listener says.
@@ -214,7 +228,7 @@ func TestBenchChild(t *testing.T) {
 	if role == "" {
 		t.Skip("runs as the child process of BenchmarkProcesses only")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", cmp.Or(os.Getenv(chaosRelay), "127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}
