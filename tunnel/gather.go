@@ -8,10 +8,14 @@ import (
 	"sync"
 )
 
+// wsBuffer is for the head of a WebSocket frame. A larger buffer saves nothing
+// with gather, and every idle tunnel has one.
+const wsBuffer = 512
+
 // gather makes one system call of a WebSocket message. The library writes
-// through a buffer of 4 KiB: of a longer message it writes the first 4 KiB,
-// then the rest, which wakes the listener twice. gather keeps the first part
-// until the rest comes.
+// through a buffer: of a message that is longer it writes first what fits, then
+// the rest, which wakes the listener twice. gather keeps the first part until
+// the rest comes.
 type gather struct {
 	conn net.Conn
 
@@ -77,8 +81,7 @@ func (w *gathering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.gather.conn = bare(conn)
-	buffered.Writer.Reset(w.gather)
-	return conn, buffered, nil
+	return conn, bufio.NewReadWriter(buffered.Reader, bufio.NewWriterSize(w.gather, wsBuffer)), nil
 }
 
 // bare is the connection that conn passes writes on to, which can write several

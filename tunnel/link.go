@@ -2,9 +2,11 @@ package tunnel
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -275,16 +277,25 @@ func (l *link) take() (full [][]byte, batch []byte, piece *bulk, closing *CloseE
 	return full, batch, piece, l.closing
 }
 
+// appendPiece appends the next piece of a body as a frame, read to where it
+// belongs.
 func appendPiece(batch []byte, p *bulk) ([]byte, error) {
-	data := make([]byte, min(pieceSize, p.size-p.off))
-	if n, err := p.src.ReadAt(data, p.off); n < len(data) {
+	size := int(min(pieceSize, p.size-p.off))
+	frame := append(batch, byte(typePiece))
+	var count [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(count[:], uint64(size))
+	frame = binary.AppendUvarint(frame, uint64(len(p.id)+n+size))
+	frame = append(append(frame, p.id[:]...), count[:n]...)
+	start := len(frame)
+	frame = slices.Grow(frame, size)[:start+size]
+	if n, err := p.src.ReadAt(frame[start:], p.off); n < size {
 		if err == nil || err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		return batch, err
+		return frame[:len(batch)], err
 	}
-	p.off += int64(len(data))
-	return appendFrame(batch, &pieceFrame{p.id, data}), nil
+	p.off += int64(size)
+	return frame, nil
 }
 
 // flush writes a batch in messages of about maxBatch bytes, cut between frames.

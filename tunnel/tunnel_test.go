@@ -115,13 +115,13 @@ func TestSmallDeliveriesPassLargeOnes(t *testing.T) {
 		stop := s.run(c)
 		ses := <-s.sessions
 		big := send(t, ses, webhook(make([]byte, 20<<20)))
-		second := send(t, ses, webhook(make([]byte, 1<<20)))
+		second := send(t, ses, webhook(make([]byte, 8<<20)))
 		small := send(t, ses, webhook([]byte("x")))
 		<-big
 		<-second
 		<-small
 		stop()
-		if !slices.Equal(order, []int{1, 1 << 20, 20 << 20}) {
+		if !slices.Equal(order, []int{1, 8 << 20, 20 << 20}) {
 			t.Errorf("arrived in the order %v: the small one must pass, and the two large ones take turns", order)
 		}
 	})
