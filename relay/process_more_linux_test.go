@@ -111,8 +111,7 @@ func BenchmarkRestart(b *testing.B) {
 }
 
 // BenchmarkIdle is the memory of a relay with 5,000 idle tunnels, for each, and
-// of an idle listener, both without what
-// is mapped from files:
+// of an idle listener, both as the kernel counts what is resident:
 //
 //	go test -run '^$' -bench Idle -benchtime 1x ./relay
 func BenchmarkIdle(b *testing.B) {
@@ -140,14 +139,14 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(float64(lis.resident(b))/(1<<20), "listener-MiB")
 }
 
-// resident is a process's own memory that is in RAM (proc(5)).
+// resident is the memory of a process that is in RAM (proc(5)).
 func (p *proc) resident(b *testing.B) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		b.Fatal(err)
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			n, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			if err != nil {
 				b.Fatal(err)
@@ -155,6 +154,6 @@ func (p *proc) resident(b *testing.B) int64 {
 			return n << 10
 		}
 	}
-	b.Fatal("no RssAnon")
+	b.Fatal("no VmRSS")
 	return 0
 }
