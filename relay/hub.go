@@ -32,6 +32,7 @@ type hub struct {
 	session *tunnel.Session
 	began   time.Time   // of session
 	closing CloseReason // intake was closed in the life of session, and it was told
+	purged  bool        // it is being deleted here: purge tells the session, with what is lost
 	live    int         // live attempts under way
 	lives   map[tunnel.ID]*attempt
 	leases  map[tunnel.ID]*lease
@@ -172,9 +173,20 @@ func (s *Server) changed(id EndpointID, what Change) {
 
 // checkGone ends a session whose endpoint another relay has deleted.
 func (h *hub) checkGone(ses *tunnel.Session) {
-	if _, err := h.fresh(h.s.ctx); errors.Is(err, ErrNotFound) {
+	_, err := h.fresh(h.s.ctx)
+	h.mu.Lock()
+	here := h.purged
+	h.mu.Unlock()
+	if errors.Is(err, ErrNotFound) && !here {
 		ses.Close(tunnel.CloseGone, "the endpoint is gone")
 	}
+}
+
+// purging says that the endpoint is being deleted here, or that it was not.
+func (h *hub) purging(is bool) {
+	h.mu.Lock()
+	h.purged = is
+	h.mu.Unlock()
 }
 
 func (h *hub) isStale() bool {

@@ -106,13 +106,21 @@ func (s *Server) renew(id EndpointID, now time.Time) error {
 
 // purge deletes an endpoint and tells its listener.
 func (s *Server) purge(ctx context.Context, id EndpointID, why string) error {
+	s.mu.Lock()
+	h := s.hubs[id]
+	s.mu.Unlock()
+	if h != nil {
+		h.purging(true)
+	}
 	depth, err := s.store.Purge(ctx, id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
+		if h != nil {
+			h.purging(false)
+		}
 		return fmt.Errorf("purging an endpoint: %w", err)
 	}
 	s.mu.Lock()
-	h := s.hubs[id]
-	if h != nil {
+	if h = s.hubs[id]; h != nil {
 		s.drop(id, h)
 	}
 	s.mu.Unlock()
