@@ -176,11 +176,11 @@ func TestAnswersThatAreNone(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	for name, wire := range map[string]string{
-		"no answer within 50ms":                  "<hang>",
-		"the answer was not complete after 50ms": "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc<hang>",
+		"no answer within 400ms":                  "<hang>",
+		"the answer was not complete after 400ms": "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc<hang>",
 	} {
 		r := record(t, wire)
-		f := forwarder(t, r.port(), func(o *ForwardOptions) { o.Timeout = 50 * time.Millisecond })
+		f := forwarder(t, r.port(), func(o *ForwardOptions) { o.Timeout = 400 * time.Millisecond })
 		fails(t, f, delivery("POST", "/", "x"), TimedOut, name)
 		fails(t, f, delivery("POST", "/", strings.Repeat("x", 16<<20)), TimedOut)
 	}
