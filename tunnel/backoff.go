@@ -8,8 +8,12 @@ import (
 const (
 	minBackoff   = 250 * time.Millisecond
 	maxBackoff   = 30 * time.Second
-	firstMinute  = 2 * time.Second // cap while the relay may just be restarting
-	healthyAfter = 60 * time.Second
+	firstMoments = 500 * time.Millisecond // cap while the relay may just be restarting: for restarting
+	firstMinute  = 2 * time.Second        // cap in the first minute
+	healthyAfter = 10 * time.Second       // a link that lived so long was well: the next loss is a new one
+
+	// restarting is how long a relay takes that a supervisor starts again.
+	restarting = 5 * time.Second
 )
 
 // backoff spaces redials with full jitter: each wait is random below a bound
@@ -25,12 +29,20 @@ func (b *backoff) next() time.Duration {
 	if b.since.IsZero() {
 		b.since = time.Now()
 	}
-	bound := min(minBackoff<<min(b.tries, 16), maxBackoff)
-	if time.Since(b.since) < time.Minute {
-		bound = min(bound, firstMinute)
-	}
 	b.tries++
-	return rand.N(bound)
+	return rand.N(backoffBound(b.tries-1, time.Since(b.since)))
+}
+
+// backoffBound is what a wait is below, after so many tries in so long.
+func backoffBound(tries int, lost time.Duration) time.Duration {
+	bound := min(minBackoff<<min(tries, 16), maxBackoff)
+	switch {
+	case lost < restarting:
+		return min(bound, firstMoments)
+	case lost < time.Minute:
+		return min(bound, firstMinute)
+	}
+	return bound
 }
 
 // jitterBelow is a random part, at least half, of d.

@@ -76,7 +76,6 @@ func TestRedialIsJitteredAndForEver(t *testing.T) {
 			}
 		}})
 		stop := s.run(c)
-		began := time.Now()
 		time.Sleep(24 * time.Hour)
 		s.mu.Lock()
 		s.refuse = nil
@@ -86,13 +85,15 @@ func TestRedialIsJitteredAndForEver(t *testing.T) {
 		if n := len(waits); n < 24*3600/30 || n > 24*3600/10 {
 			t.Errorf("%d dials in a day", n)
 		}
-		_ = began
 		var sum time.Duration
 		distinct := map[time.Duration]bool{}
 		for i, w := range waits {
-			bound := min(minBackoff<<min(i, 10), maxBackoff)
-			if sum < time.Minute {
-				bound = min(bound, firstMinute)
+			bound := maxBackoff
+			switch { // docs/protocol.md
+			case sum < 5*time.Second:
+				bound = min(250*time.Millisecond<<min(i, 10), 500*time.Millisecond)
+			case sum < time.Minute:
+				bound = 2 * time.Second
 			}
 			if w > bound {
 				t.Errorf("wait %d is %s, bound %s", i, w, bound)
