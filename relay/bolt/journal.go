@@ -31,7 +31,9 @@ const (
 	defaultJournal = 8 << 20
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// checksum is CRC-32C. The table is made when it is first needed: most runs of
+// the program have no store.
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // mark is what the database says of its journal. It is written by every
 // checkpoint.
@@ -154,7 +156,7 @@ func (j *journal) append(c changes) error {
 	binary.BigEndian.PutUint32(c[8:], uint32(len(c)-journalHead))
 	binary.BigEndian.PutUint64(c[12:], j.run)
 	binary.BigEndian.PutUint64(c[20:], j.number+1)
-	binary.BigEndian.PutUint32(c[4:], crc32.Checksum(c[8:], castagnoli))
+	binary.BigEndian.PutUint32(c[4:], checksum(c[8:]))
 	if _, err := j.file.WriteAt(c, j.at); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
@@ -217,7 +219,7 @@ func (j *journal) read(at int64) (run, number uint64, c changes, err error) {
 	if _, err := j.file.ReadAt(c, at); err != nil && err != io.EOF {
 		return 0, 0, nil, fmt.Errorf("reading the journal: %w", err)
 	}
-	if binary.BigEndian.Uint32(c[4:]) != crc32.Checksum(c[8:], castagnoli) {
+	if binary.BigEndian.Uint32(c[4:]) != checksum(c[8:]) {
 		return 0, 0, nil, nil
 	}
 	return binary.BigEndian.Uint64(c[12:]), binary.BigEndian.Uint64(c[20:]), c, nil

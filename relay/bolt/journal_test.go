@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -367,7 +366,7 @@ func FuzzJournal(f *testing.F) {
 			binary.BigEndian.PutUint32(c[8:], uint32(len(b)))
 			binary.BigEndian.PutUint64(c[12:], run)
 			binary.BigEndian.PutUint64(c[20:], 1)
-			binary.BigEndian.PutUint32(c[4:], crc32.Checksum(c[8:], castagnoli))
+			binary.BigEndian.PutUint32(c[4:], checksum(c[8:]))
 			b = c
 		}
 		dir := crashed(t, image)
