@@ -16,7 +16,7 @@ import (
 // errInstance is a redial of a listener that another has replaced.
 var errInstance = errors.New("another listener holds the endpoint")
 
-// tunnel serves GET /v1/tunnel: one listener for as long as it stays.
+// tunnel serves GET /v1/tunnel: it makes a tunnel of the request and returns.
 func (s *Server) tunnel(w http.ResponseWriter, r *http.Request) {
 	key, ok := bearer(r)
 	if !ok {
@@ -37,7 +37,12 @@ func (s *Server) tunnel(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the answer has been written
 	}
-	s.serveTunnel(conn, key, s.base(c), func(*tunnel.Session) {})
+	// In a goroutine of its own: that of the request has grown a deep stack, and
+	// keeps the request, for what is idle most of its life.
+	base := s.base(c)
+	if !s.spawn(func() { s.serveTunnel(conn, key, base, func(*tunnel.Session) {}) }) {
+		say(conn, tunnel.CloseRestart, "the relay is stopping")
+	}
 }
 
 // serveTunnel runs one connection of a listener; base is the relay's own URL
