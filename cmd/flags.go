@@ -85,8 +85,8 @@ func (f choiceFlag) Type() string { return strings.Join(f.choices, "|") }
 
 func (f choiceFlag) Set(s string) error {
 	for _, c := range f.choices {
-		if s == c {
-			*f.v = s
+		if strings.EqualFold(s, c) { // "--format JSON", as others spell it
+			*f.v = c
 			return nil
 		}
 	}
@@ -131,7 +131,7 @@ func nearestFlag(c *cobra.Command, name string) string {
 
 // nearestCommand finds the command below c that was probably meant.
 func nearestCommand(c *cobra.Command, name string) string {
-	best, distance := "", 3
+	best, distance := "", min(3, (len(name)+1)/2) // two letters of four are another word
 	for _, sub := range c.Commands() {
 		if d := editDistance(name, sub.Name()); !sub.Hidden && d < distance {
 			best, distance = sub.Name(), d

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hookrelay/hook/relay"
 	"github.com/hookrelay/hook/tunnel"
@@ -119,6 +120,7 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 	o.stages.flags(f)
 	choiceVar(c, &o.transport, "transport", "", string(tunnel.Auto), "what carries the tunnel: a websocket, ordinary requests (poll), or whichever gets through (auto)", string(tunnel.Auto), string(tunnel.WebSocket), string(tunnel.Poll))
 	choiceVar(c, &o.output, "output", "o", "auto", "the inspector (tui), lines (plain), json or quiet; auto is the inspector in a terminal, else lines", "auto", "tui", "plain", "json", "quiet")
+	f.Lookup("output").Value = outputFlag{f.Lookup("output").Value}
 	f.BoolVar(&o.json, "json", false, "same as --output json")
 	f.BoolVar(&o.printURL, "print-url", false, "print the URL on standard output once ready, and nothing else there")
 	f.BoolVar(&o.noHistory, "no-history", false, "record nothing on disk")
@@ -131,6 +133,19 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 		"print-json": "json", "format": "output", "cli-path": "path",
 	})
 	return c
+}
+
+// outputFlag also knows the words of hookdeck's --output.
+type outputFlag struct{ pflag.Value }
+
+func (f outputFlag) Set(s string) error {
+	switch strings.ToLower(s) {
+	case "compact":
+		s = "plain"
+	case "interactive":
+		s = "tui"
+	}
+	return f.Value.Set(s)
 }
 
 // terms adds the flags that say what is asked of the relay about an endpoint.

@@ -28,7 +28,10 @@ func splitChild(c *cobra.Command, given []string) (rest, child []string, err err
 			return nil, nil, usage("hook listen 3000 -- npm run dev", "no command behind --")
 		}
 	}
-	return given, child, args(0, 1)(c, given)
+	if len(given) > 1 {
+		return nil, nil, usage(meantArgument(given), "%s does not take the argument %q", c.CommandPath(), given[1])
+	}
+	return given, child, nil
 }
 
 // childProcess is the command of a listener.

@@ -31,6 +31,16 @@ func Run(ctx context.Context, env Env, args []string) int {
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		addOffers(&env, root)
 	}
+	if name != "" && name[0] != '-' {
+		// The root has but few flags: those of a command that is not there
+		// must not be complained of before it.
+		root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+			if c == root {
+				return unknownCommand(c, args)
+			}
+			return flagError(c, err)
+		})
+	}
 	root.SetArgs(args)
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
@@ -66,7 +76,7 @@ func newRoot(env *Env, only string) *cobra.Command {
 				return err
 			}
 			if len(args) > 0 {
-				return unknownCommand(c, args[0])
+				return unknownCommand(c, args)
 			}
 			return c.Help()
 		},
@@ -89,13 +99,20 @@ func newRoot(env *Env, only string) *cobra.Command {
 	return root
 }
 
-// unknownCommand names the command that was probably meant.
-func unknownCommand(c *cobra.Command, name string) error {
-	hint := "\"hook --help\" lists the commands"
-	if best := nearestCommand(c, name); best != "" {
-		hint = fmt.Sprintf("did you mean \"hook %s\"?", best)
+// unknownCommand names the command that was probably meant by these words,
+// what is behind it included.
+func unknownCommand(c *cobra.Command, words []string) error {
+	path := ""
+	if c.HasParent() {
+		path = strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ") + " "
 	}
-	return usage(hint, "unknown command %q", name)
+	hint := meantCommand(append(strings.Fields(path), words...))
+	if best := nearestCommand(c, words[0]); hint == "" && best != "" {
+		hint = fmt.Sprintf("did you mean \"%s %s\"?", c.CommandPath(), best)
+	} else if hint == "" {
+		hint = fmt.Sprintf("\"%s --help\" lists the commands", c.CommandPath())
+	}
+	return usage(hint, "unknown command %q", strings.TrimPrefix(c.CommandPath()+" "+words[0], c.Root().Name()+" "))
 }
 
 // flagError makes cobra's complaint one of ours, with the flag that was
@@ -106,9 +123,20 @@ func flagError(c *cobra.Command, err error) error {
 		return err
 	}
 	hint := fmt.Sprintf("\"%s --help\" lists the flags", c.CommandPath())
-	if _, name, ok := strings.Cut(err.Error(), "unknown flag: --"); ok {
-		if best := nearestFlag(c, name); best != "" {
+	text := err.Error()
+	if !c.HasParent() {
+		hint = "flags stand behind a command: hook listen 3000 --json; \"hook --help\" lists the commands"
+	} else if _, name, ok := strings.Cut(text, "unknown flag: --"); ok {
+		name, _, _ = strings.Cut(name, "=")
+		if meant := meantFlag(c, name); meant != "" {
+			hint = meant
+		} else if best := nearestFlag(c, name); best != "" {
 			hint = fmt.Sprintf("did you mean --%s?", best)
+		}
+	} else if _, rest, ok := strings.Cut(text, "unknown shorthand flag: '"); ok {
+		name, _, _ := strings.Cut(rest, "'")
+		if meant := meantFlag(c, name); meant != "" {
+			hint = meant
 		}
 	}
 	if m := regexp.MustCompile(`(?s)^invalid argument (".*") for "(.*)" flag: strconv\.(\w+): .*: (.*)$`).FindStringSubmatch(err.Error()); m != nil {
@@ -138,11 +166,7 @@ func group(c *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return c.Help()
 		}
-		hint := fmt.Sprintf("\"%s --help\" lists the commands", c.CommandPath())
-		if best := nearestCommand(c, args[0]); best != "" {
-			hint = fmt.Sprintf("did you mean \"%s %s\"?", c.CommandPath(), best)
-		}
-		return usage(hint, "unknown command %q", c.CommandPath()+" "+args[0])
+		return unknownCommand(c, args)
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ const (
 // triggerOptions are the flags of hook trigger.
 type triggerOptions struct {
 	provider, event string
+	joined          bool // typed as one word: PROVIDER.EVENT, or an event alone
 
 	ownedFlags                // relay, endpoint, --json
 	to, path, url, scheme, at string
@@ -71,12 +73,12 @@ is a failure. "hook trigger --list" shows what there is.`,
 				return runTriggerList(env, strings.Join(given, " "), o.json)
 			}
 			if len(given) == 1 {
-				given = strings.SplitN(given[0], ".", 2)
+				given, o.joined = strings.SplitN(given[0], ".", 2), true
 			}
 			if len(given) != 2 {
 				hint := "hook trigger stripe invoice.paid; \"hook trigger --list\" shows what there is"
 				if len(given) == 1 {
-					hint = fmt.Sprintf("\"hook trigger --list %s\" shows its events", given[0])
+					hint = cmp.Or(meantEvent(given[0]), fmt.Sprintf("\"hook trigger --list %s\" shows its events", given[0]))
 				}
 				return usage(hint, "which event?")
 			}

@@ -102,6 +102,11 @@ func (t *triggering) find(env *Env) error {
 			found, err = own, bad
 		}
 	}
+	if unknown := (*errUnknownProvider)(nil); errors.As(err, &unknown) && o.joined {
+		if meant := meantEvent(o.provider + "." + o.event); meant != "" {
+			return usage(meant, "there is no provider %q", o.provider)
+		}
+	}
 	if err != nil {
 		return err
 	}
