@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
+	"syscall"
 )
 
 // projectFile is the name of the settings file of a project folder.
@@ -38,8 +40,11 @@ func (e *Env) userConfigPath() string {
 // devices are not opened: they might never end.
 func readSettings(path string) ([]byte, error) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // HOME=/dev/null is how daemons have none
 		return nil, nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, usage("is it another user's? Set HOME or XDG_CONFIG_HOME to a folder of your own", "settings file %q: %w", path, plainPathError(err))
 	}
 	if err != nil {
 		return nil, usage("", "settings file %q: %w", path, plainPathError(err))
@@ -95,6 +100,8 @@ func (e *Env) configuration() (*configuration, error) {
 	}
 	if c.project != nil {
 		c.trusted = e.trusts(c.projectPath, digest(b))
+	} else if other := strings.TrimSuffix(c.projectPath, ".yaml") + ".yml"; isFile(other) {
+		fmt.Fprintf(e.Err, "warning: %q is not read: settings stand in %s\nhint: mv hook.yml %s\n", e.shownPath(other), projectFile, projectFile)
 	}
 	if c.user, _, err = read(c.userPath); err != nil {
 		return nil, err
@@ -105,6 +112,11 @@ func (e *Env) configuration() (*configuration, error) {
 		}
 	}
 	return c, c.checkProfile()
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // checkProfile refuses a profile that no file has.

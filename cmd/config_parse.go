@@ -72,6 +72,10 @@ func parseConfig(name string, b []byte, known func(secret string) bool) (*config
 		r.fail(1, 1, "leave out what it does not need", "the file has more than %s", formatBytes(maxSettings))
 		return r.file, r.errs
 	}
+	if line, column := foreignByte(b); line > 0 {
+		r.fail(line, column, "save it as UTF-8", "a byte here is no UTF-8")
+		return r.file, r.errs
+	}
 	var doc, more yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	switch err := d.Decode(&doc); {

@@ -208,3 +208,23 @@ func FuzzConfig(f *testing.F) {
 		}
 	})
 }
+
+// The place of a byte that an editor saved in another charset.
+func TestForeignByte(t *testing.T) {
+	for text, want := range map[string][2]int{
+		"forward: 3000\n":                    {0, 0},
+		"headers:\n  X-A: café\n":            {0, 0},
+		"headers:\n  X-A: caf\xe9\n":         {2, 11},
+		"headers:\n  é: \xe9\n":              {2, 6},
+		"a: \ufffd\n":                        {0, 0},
+		"\xff\xfea\x00:\x00 \x001\x00\n\x00": {0, 0}, // UTF-16 is read
+	} {
+		if line, column := foreignByte([]byte(text)); [2]int{line, column} != want {
+			t.Errorf("%q: %d:%d, want %v", text, line, column, want)
+		}
+	}
+	_, errs := parseConfig("hook.yaml", []byte("headers:\n  X-A: caf\xe9\n"), func(string) bool { return false })
+	if len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), "hook.yaml:2:11: ") {
+		t.Errorf("%v", errs)
+	}
+}

@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -18,6 +20,28 @@ func (r *configReader) syntax(err error) {
 		what = strings.Replace(what, m[0], "", 1)
 	}
 	r.fail(max(line, 1), 1, "indent with spaces, put a space behind each colon, and quote texts with special characters", "this is no YAML: %s", what)
+}
+
+// foreignByte is the place of the first byte that is no UTF-8, as editors
+// count; 0 for none. What begins with a mark of UTF-16 is the library's.
+func foreignByte(b []byte) (line, column int) {
+	if bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff")) {
+		return 0, 0
+	}
+	line, column = 1, 1
+	for len(b) > 0 {
+		c, n := utf8.DecodeRune(b)
+		switch {
+		case c == utf8.RuneError && n < 2:
+			return line, column
+		case c == '\n':
+			line, column = line+1, 1
+		default:
+			column++
+		}
+		b = b[n:]
+	}
+	return 0, 0
 }
 
 // plain refuses what makes a file mean other than it reads: anchors, aliases,

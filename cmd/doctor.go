@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,8 +135,8 @@ func runDoctor(whole context.Context, env *Env, o *doctorOptions) error {
 		}{1, code == exitDone, d.checks}); err != nil {
 			return err
 		}
-	} else {
-		d.print()
+	} else if err := d.print(); err != nil {
+		return err
 	}
 	if code != exitDone {
 		return silent{code}
@@ -159,7 +160,8 @@ func (d *doctor) code() int {
 	return worst
 }
 
-func (d *doctor) print() {
+func (d *doctor) print() error {
+	var text bytes.Buffer
 	p := newPainter(d.env.colour(d.env.OutTTY))
 	marks := map[health]struct {
 		text  string
@@ -169,9 +171,11 @@ func (d *doctor) print() {
 	}
 	for _, c := range d.checks {
 		m := marks[c.Status]
-		fmt.Fprintf(d.env.Out, "%s  %-10s  %s\n", m.paint.Sprintf("%-7s", m.text), c.Name, safetext.Line(c.Detail))
+		fmt.Fprintf(&text, "%s  %-10s  %s\n", m.paint.Sprintf("%-7s", m.text), c.Name, safetext.Line(c.Detail))
 		if c.Hint != "" {
-			fmt.Fprintf(d.env.Out, "%-7s  %-10s  %s\n", "", "", p.dim.Sprint("hint: "+safetext.Line(c.Hint)))
+			fmt.Fprintf(&text, "%-7s  %-10s  %s\n", "", "", p.dim.Sprint("hint: "+safetext.Line(c.Hint)))
 		}
 	}
+	_, err := d.env.Out.Write(text.Bytes())
+	return err
 }

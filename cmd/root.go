@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 
@@ -43,11 +44,28 @@ func Run(ctx context.Context, env Env, args []string) int {
 	}
 	root.SetArgs(args)
 	root.SetIn(env.In)
-	root.SetOut(env.Out)
+	help := &outlet{w: env.Out}
+	root.SetOut(help)
 	root.SetErr(env.Err)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = help.err
+	}
 	report(env.Err, err)
 	return exitCode(ctx, err)
+}
+
+// outlet is what help is written to. Cobra looks at no error of it, and a
+// script must not take a full disk for success.
+type outlet struct {
+	w   io.Writer
+	err error // the first
+}
+
+func (o *outlet) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	o.err = cmp.Or(o.err, err)
+	return n, err
 }
 
 // commands makes each command of the root, by its name.

@@ -52,7 +52,7 @@ func (k *knownEndpoint) place() string {
 // others can.
 func privateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making the state folder: %w", err)
+		return fail(exitFailed, "set HOOK_STATE_DIR to a folder that you may write to, or HOME to your own", "making the state folder: %w", err)
 	}
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -2,10 +2,12 @@ package signer
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf16"
 )
 
 func (e *explainer) keyDates() (Diagnosis, bool) {
@@ -47,7 +49,9 @@ func (e *explainer) secretSpace() (Diagnosis, bool) {
 			{strings.TrimSpace(text), "has space or a line end around it"},
 			{strings.Trim(strings.TrimSpace(text), `"'`), "has quotes around it"},
 			{text + "\n", "was set at the provider with a line end"},
-			{strings.TrimPrefix(strings.TrimPrefix(text, "\ufeff"), "export "), "has a byte order mark in front"},
+			{strings.TrimPrefix(text, "\ufeff"), "has a byte order mark in front"},
+			{fromUTF16(text), "is UTF-16, as the > of PowerShell 5 writes it"},
+			{afterAssignment(text), "has a name and an equals sign in front, as a line of an .env file"},
 		} {
 			if variant.text == text || variant.text == "" {
 				continue
@@ -60,6 +64,34 @@ func (e *explainer) secretSpace() (Diagnosis, bool) {
 		}
 	}
 	return Diagnosis{}, false
+}
+
+// fromUTF16 is the text of a file that begins with UTF-16's byte order mark,
+// "" for any other.
+func fromUTF16(s string) string {
+	order := binary.ByteOrder(binary.LittleEndian)
+	switch {
+	case strings.HasPrefix(s, "\xff\xfe"):
+	case strings.HasPrefix(s, "\xfe\xff"):
+		order = binary.BigEndian
+	default:
+		return ""
+	}
+	var units []uint16
+	for b := []byte(s[2:]); len(b) > 1; b = b[2:] {
+		units = append(units, order.Uint16(b))
+	}
+	return strings.TrimSpace(string(utf16.Decode(units)))
+}
+
+// afterAssignment is the value of a line like NAME=value or export NAME="value",
+// "" for any other text.
+func afterAssignment(s string) string {
+	name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(s), "export "), "=")
+	if !ok || name == "" || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+		return ""
+	}
+	return strings.Trim(value, `"'`)
 }
 
 // secretForm tries the secret as text, base64 and hex, with and without its prefix.

@@ -39,6 +39,15 @@ func TestExplainFindsThePlantedCause(t *testing.T) {
 		}},
 		{name: "line end after the secret", scheme: "github", want: signer.CauseSecretSpace, break_: func(p *broken) { p.keys[0].Secret += "\n" }},
 		{name: "quotes around the secret", scheme: "slack", want: signer.CauseSecretSpace, break_: func(p *broken) { p.keys[0].Secret = `"` + p.keys[0].Secret + `"` }},
+		{name: "byte order mark before the secret", scheme: "github", want: signer.CauseSecretSpace, say: "byte order mark", break_: func(p *broken) { p.keys[0].Secret = "\ufeff" + p.keys[0].Secret }},
+		{name: "secret in a file of UTF-16", scheme: "github", want: signer.CauseSecretSpace, say: "UTF-16", break_: func(p *broken) {
+			wide := "\xff\xfe"
+			for _, c := range []byte(string(p.keys[0].Secret) + "\r\n") {
+				wide += string([]byte{c, 0})
+			}
+			p.keys[0].Secret = signer.Secret(wide)
+		}},
+		{name: "line of an .env file as the secret", scheme: "github", want: signer.CauseSecretSpace, say: ".env", break_: func(p *broken) { p.keys[0].Secret = `export GITHUB_SECRET="` + p.keys[0].Secret + `"` }},
 		{name: "prefix of the secret lost", scheme: "stripe", secret: "whsec_example", want: signer.CauseSecretForm, say: "whsec_", break_: func(p *broken) { p.keys[0].Secret = "example" }},
 		{name: "secret decoded where it is text", scheme: "polar", want: signer.CauseSecretForm, break_: func(p *broken) {
 			p.keys[0].Secret = signer.Secret(base64.StdEncoding.EncodeToString([]byte(p.keys[0].Secret)))
