@@ -24,6 +24,7 @@ type flows struct {
 	brief    bool              // sink shows of flows only those that were not answered, and counts none
 	provider string            // named by the user; "": found out
 	target   string
+	live     bool // the relay stores nothing
 
 	telling sync.Mutex // held while the sink is told: events keep their order
 	counted inspect.Counters
@@ -33,7 +34,28 @@ type flows struct {
 	routed map[tunnel.ID]string // targets of those that had a choice
 	seen   map[string]tunnel.ID // provider and its delivery id → ours, the latest of them
 	old    []string             // keys of seen, oldest first
+	voids  map[tunnel.ID]*void
+	away   map[string]bool // targets among several of which was said that they cannot be reached
 }
+
+// void is an attempt whose target could not be reached. While one of several
+// targets is down the relay offers what is for it every two seconds: written
+// each time, a hundred of them would push everything else out of the history
+// within minutes.
+type void struct {
+	number  int
+	seq     uint64 // 0: it was passed on live
+	kind    tunnel.FailureKind
+	at      time.Time // when it was written
+	settled bool      // and that it does not count
+}
+
+// Bounds of voids: how long one stands for those after it, so that its flow is
+// not the oldest of the history when it comes to an end; how many are known.
+const (
+	voidAge  = time.Hour
+	maxVoids = 16_384
+)
 
 // maxSeen bounds the provider ids that duplicates are looked for among.
 const maxSeen = 4096
@@ -42,6 +64,7 @@ func newFlows(sink inspect.Sink, recorder *inspect.Recorder, provider, target st
 	return &flows{
 		sink: sink, recorder: recorder, provider: provider, target: target,
 		open: make(map[tunnel.ID]*inspect.Flow), routed: make(map[tunnel.ID]string), seen: make(map[string]tunnel.ID),
+		voids: make(map[tunnel.ID]*void), away: make(map[string]bool),
 	}
 }
 
@@ -67,8 +90,10 @@ func (f *flows) Begin(d *tunnel.Delivery) {
 		flow = flow.Tagged(inspect.Duplicate)
 	}
 	f.open[d.ID] = flow
+	v := f.voids[d.ID]
+	known := v != nil && v.number == d.Attempt && v.seq == d.Seq && now.Sub(v.at) < voidAge
 	f.mu.Unlock()
-	if f.recorder != nil {
+	if f.recorder != nil && !known {
 		f.recorder.Begin(flow)
 	}
 	if !brief {
@@ -158,20 +183,63 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 	if flow == nil {
 		return
 	}
+	if !chosen {
+		target = f.target
+	}
+	now := time.Now()
+	again, gone := f.unreached(d, err, target, now)
 	brief := f.brief && f.recorder == nil
 	if brief && err == nil {
 		return
 	}
-	if !chosen {
-		target = f.target
-	}
 	if flow = flow.Ended(target, r, err, took); brief {
 		flow = flow.Identified(cmp.Or(f.provider, flow.Provider))
 	}
-	if f.recorder != nil {
+	if f.recorder != nil && !again {
 		f.recorder.End(flow)
 	}
-	f.tell(inspect.End{At: time.Now(), Flow: flow})
+	f.tell(inspect.End{At: now, Flow: flow, Again: again})
+	if gone && chosen && !f.live {
+		f.notice(target + " cannot be reached: what is for it waits at the relay and is tried every 2s")
+	}
+}
+
+// unreached books whether the target could be reached: again is true where it
+// could not, as the time before; gone where it is the first to say so.
+func (f *flows) unreached(d *tunnel.Delivery, err error, target string, now time.Time) (again, gone bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	failure := tunnel.AsFailure(err)
+	if failure == nil || !failure.Kind.Unreachable() {
+		delete(f.voids, d.ID)
+		delete(f.away, target)
+		return false, false
+	}
+	gone = !f.away[target]
+	f.away[target] = true
+	v := f.voids[d.ID]
+	if v != nil && v.number == d.Attempt && v.seq == d.Seq && v.kind == failure.Kind && now.Sub(v.at) < voidAge {
+		return true, gone
+	}
+	if len(f.voids) >= maxVoids { // some were deleted at the relay, unseen
+		clear(f.voids)
+	}
+	f.voids[d.ID] = &void{number: d.Attempt, seq: d.Seq, kind: failure.Kind, at: now}
+	return false, gone
+}
+
+// settledAgain tells whether the relay said of a void attempt what it said
+// before.
+func (f *flows) settledAgain(s tunnel.Settlement) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v := f.voids[s.ID]
+	if v == nil || s.Fate != tunnel.Forgotten || v.number != s.Attempt {
+		return false
+	}
+	again := v.settled
+	v.settled = true
+	return again
 }
 
 // tunnelEvent passes on what the tunnel tells, where a sink shows it.
@@ -193,7 +261,7 @@ func (f *flows) tunnelEvent(e tunnel.Event) {
 	case tunnel.Notice:
 		f.notice("relay: " + e.Text)
 	case tunnel.Settlement:
-		if f.recorder != nil {
+		if again := f.settledAgain(e); f.recorder != nil && !again {
 			f.recorder.Settled(e)
 		}
 		f.tell(inspect.SettledEvent{At: now, ID: e.ID.String(), Attempt: e.Attempt, Settled: *inspect.NewSettled(e, now)})

@@ -54,6 +54,7 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 	l := &listener{env: env, o: o, api: api, k: k, line: line, welcomed: make(chan struct{})}
 	l.flows = newFlows(o.newSink(env), nil, o.signing.provider, line.name)
 	l.flows.brief = o.quiet()
+	l.flows.live = o.respond == string(relay.Live)
 	if !o.noHistory {
 		rec, err := record(env, o.redact, l.notice)
 		if err != nil {

@@ -40,8 +40,9 @@ type Begin struct {
 
 // End: the last attempt of the flow has a result or has failed.
 type End struct {
-	At   time.Time
-	Flow *Flow
+	At    time.Time
+	Flow  *Flow
+	Again bool // the target could not be reached, as the time before
 }
 
 // SettledEvent: the relay said what became of an attempt.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookrelay/hook/inspect/safetext"
@@ -20,6 +21,8 @@ type Lines struct {
 	// Quiet prints no flow, only what asks for a person: lost links, gaps,
 	// notices and flows that were not answered.
 	Quiet bool
+
+	buried atomic.Bool // a dead letter was shown, with what to do about it
 
 	mu    sync.Mutex // guards what follows, and whole lines on w
 	w     io.Writer
@@ -56,7 +59,7 @@ func (l *Lines) text(e Event) string {
 		l.ready, l.lost = true, ""
 		return l.quiet(l.readyLine(e))
 	case End:
-		if l.Quiet && e.Flow.State() != NoAnswer {
+		if e.Again || l.Quiet && e.Flow.State() != NoAnswer {
 			return ""
 		}
 		return l.Flow(e.Flow)
@@ -208,8 +211,8 @@ func Badge(state string) string {
 	return state
 }
 
-// settled is a line only where the sender did not get the answer, or the
-// delivery is not done.
+// settled is a line only where an attempt was made whose answer the sender did
+// not get, or after which the delivery is not done.
 func (l *Lines) settled(e SettledEvent) string {
 	s := e.Settled
 	id := safetext.Limit(e.ID, 40)
@@ -223,7 +226,11 @@ func (l *Lines) settled(e SettledEvent) string {
 		}
 		return l.quiet(l.say(e.At, id+" "+l.paint.warn("will be retried"), sentence(s.Reason), next))
 	case string(Dead):
-		return l.say(e.At, id+" "+l.paint.bad("dead letter"), sentence(s.Reason))
+		next := ""
+		if !l.buried.Swap(true) {
+			next = "\"hook queue ls --dead\" lists such, \"hook queue retry ID\" delivers one again"
+		}
+		return l.say(e.At, id+" "+l.paint.bad("dead letter"), sentence(s.Reason), next)
 	}
 	return l.quiet(l.say(e.At, id+" "+l.paint.warn(safetext.Limit(s.Fate, 40)), sentence(s.Reason)))
 }

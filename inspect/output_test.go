@@ -31,12 +31,12 @@ func session() []Event {
 	replayed := again.Ended("http://localhost:3000", testResult(), nil, 10*time.Millisecond)
 	events := []Event{
 		Ready{At: at(0), URL: "https://relay.example/h/abc", Target: "http://localhost:3000", Relay: "hook 1.0", Backlog: 12, Expires: at(7 * 24 * 3600)},
-		Begin{at(1), NewFlow(testDelivery(1), at(1))}, End{at(1), testFlow(1)},
+		Begin{at(1), NewFlow(testDelivery(1), at(1))}, End{At: at(1), Flow: testFlow(1)},
 		SettledEvent{at(1), testID(1).String(), 1, Settled{At: at(1), Fate: "answered", Status: 200}},
-		Begin{at(2), bad}, End{at(3), bad}, Begin{at(3), late}, End{at(33), late},
+		Begin{at(2), bad}, End{At: at(3), Flow: bad}, Begin{at(3), late}, End{At: at(33), Flow: late},
 		SettledEvent{at(33), testID(3).String(), 3, Settled{At: at(33), Fate: "retried", Reason: "timed out", NextAt: at(41)}},
-		Begin{at(4), away}, End{at(4), away}, Paused{at(4), "http://localhost:3000 refuses connections"}, Resumed{at(8)},
-		Begin{at(5), skipped}, End{at(5), skipped}, Begin{at(6), again}, End{at(6), replayed}, Begin{at(7), open},
+		Begin{at(4), away}, End{At: at(4), Flow: away}, Paused{at(4), "http://localhost:3000 refuses connections"}, Resumed{at(8)},
+		Begin{at(5), skipped}, End{At: at(5), Flow: skipped}, Begin{at(6), again}, End{At: at(6), Flow: replayed}, Begin{at(7), open},
 		Lost{at(40), errors.New("connection reset"), 250 * time.Millisecond}, Notice{at(41), "the relay\nrestarts at noon"},
 		SettledEvent{at(42), testID(3).String(), 4, Settled{At: at(42), Fate: "dead", Reason: "gave up after 24h"}},
 		Gap{at(43), 3, "expired"},
