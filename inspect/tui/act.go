@@ -182,15 +182,16 @@ func (m *Model) verify() tea.Cmd {
 }
 
 func (m *Model) mark() tea.Cmd {
+	r := m.sel // none is selected after it, where only marked ones are shown and this was the last
 	g := *m.current()
 	g.Marked = !g.Marked
-	m.set(m.sel, &g)
+	m.set(r, &g)
 	m.rearrange()
 	mark := m.opts.Actions.Mark
 	if mark == nil {
-		return m.matchFilter([]*row{m.sel})
+		return m.matchFilter([]*row{r})
 	}
-	return tea.Batch(m.matchFilter([]*row{m.sel}), m.do(func(ctx context.Context) done { return done{err: mark(ctx, &g, g.Marked)} }))
+	return tea.Batch(m.matchFilter([]*row{r}), m.do(func(ctx context.Context) done { return done{err: mark(ctx, &g, g.Marked)} }))
 }
 
 func (m *Model) note() tea.Cmd {

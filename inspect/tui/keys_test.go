@@ -288,3 +288,25 @@ func keysDoc() string {
 	}
 	return b.String()
 }
+
+// The last marked webhook leaves a list of marked ones when its mark is taken
+// away, and with a filter it is matched again: nothing is selected then.
+func TestTheLastMarkIsTakenAway(t *testing.T) {
+	for _, mark := range []bool{true, false} {
+		a := fakeActions(func(string) {}, nil)
+		if !mark {
+			a.Mark = nil
+		}
+		d := listening(t, 80, 24, Options{Actions: a, Filter: "method:POST"})
+		d.keys("m", "M", "m")
+		if d.m.sel != nil {
+			t.Error("a webhook without a mark is in the list")
+		}
+		d.keys("enter")
+		d.has("no webhook is in the list")
+		d.keys("M", "enter")
+		if d.m.sel == nil {
+			t.Error("the list did not come back")
+		}
+	}
+}

@@ -69,7 +69,10 @@ func (m *Model) toggleFollow() tea.Cmd {
 }
 
 func (m *Model) needFlow() string {
-	if m.sel == nil {
+	switch {
+	case m.sel == nil && len(m.rows) > 0:
+		return "no webhook is in the list"
+	case m.sel == nil:
 		return "there is no webhook yet"
 	}
 	return ""
