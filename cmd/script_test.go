@@ -30,6 +30,12 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"hook": func() { os.Exit(Main()) },
+		"suspend-itself": func() {
+			if err := suspend(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
 	})
 }
 

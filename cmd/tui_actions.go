@@ -25,7 +25,7 @@ const sampleSecret = "sample"
 func (s *screen) actions() tui.Actions {
 	redaction := inspect.DefaultRedaction()
 	a := tui.Actions{
-		Replay: s.replay, Edit: s.edit, Page: s.page, Save: s.save, Render: s.render, Export: s.export, Verify: s.verify,
+		Replay: s.replay, Edit: s.edit, Suspend: suspend, Page: s.page, Save: s.save, Render: s.render, Export: s.export, Verify: s.verify,
 		Redact: redaction.Flow, Clipboard: s.clipboard(),
 	}
 	if !s.o.noHistory {

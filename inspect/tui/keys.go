@@ -113,6 +113,7 @@ func table() []action {
 		{id: "help", group: general, keys: keys("?", "f1"), in: inBoth, help: "this page", hint: "help", do: (*Model).help},
 		{id: "theme", group: general, in: inBoth, help: "next theme: dark, light, 16 colours, mono", do: (*Model).cycleTheme},
 		{id: "redraw", group: general, keys: keys("ctrl+l"), in: inBoth, help: "redraw", do: (*Model).redraw},
+		{id: "suspend", group: general, keys: keys("ctrl+z"), in: inBoth, help: "back to the shell, fg returns; until then nothing is delivered", do: (*Model).suspend, can: (*Model).canSuspend},
 		{id: "quit", group: general, keys: keys("q"), in: inList, help: "quit; asks when something is under way", hint: "quit", do: (*Model).quit},
 		{id: "stop", group: general, keys: keys("ctrl+c"), in: inBoth, help: "finish what is under way and quit; again: quit now", do: (*Model).stop},
 	}

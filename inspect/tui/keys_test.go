@@ -137,7 +137,7 @@ func TestEveryKeyIsHarmless(t *testing.T) {
 					listed(d)
 				}
 				for _, k := range all {
-					if k == "e" || k == "o" || k == "ctrl+c" { // they leave the screen
+					if k == "e" || k == "o" || k == "ctrl+c" || k == "ctrl+z" { // they leave the screen
 						continue
 					}
 					if first != "" {
@@ -308,5 +308,17 @@ func TestTheLastMarkIsTakenAway(t *testing.T) {
 		if d.m.sel == nil {
 			t.Error("the list did not come back")
 		}
+	}
+}
+
+// Ctrl-Z is the program's to do: it must give up the terminal first.
+func TestSuspend(t *testing.T) {
+	d := listening(t, 80, 24, Options{})
+	d.keys("ctrl+z")
+	d.has("suspend: not here")
+	stopped := 0
+	d = listening(t, 80, 24, Options{Actions: Actions{Suspend: func() error { stopped++; return nil }}})
+	if cmd := d.m.press(keyOf("ctrl+z")); cmd == nil || stopped != 0 {
+		t.Errorf("a command: %v; stopped %d times", cmd != nil, stopped)
 	}
 }

@@ -213,6 +213,20 @@ func (m *Model) palette() tea.Cmd {
 
 func (m *Model) redraw() tea.Cmd { return tea.ClearScreen }
 
+func (m *Model) canSuspend() string {
+	if m.opts.Actions.Suspend == nil {
+		return "not here"
+	}
+	return ""
+}
+
+// suspend gives the terminal back while the shell has it. What the list shows
+// does not change: no goroutine of this process runs either.
+func (m *Model) suspend() tea.Cmd {
+	stop := m.opts.Actions.Suspend
+	return tea.Exec(&session{f: func(Terminal) error { return stop() }}, func(err error) tea.Msg { return done{err: err} })
+}
+
 func (m *Model) cycleTheme() tea.Cmd {
 	list := Themes()[1:] // less "auto"
 	for i, name := range list {

@@ -32,6 +32,10 @@ type Actions struct {
 	// which is theirs meanwhile. A nil flow means that nothing was changed.
 	Edit func(ctx context.Context, f *inspect.Flow, term Terminal) (*inspect.Flow, error)
 
+	// Suspend gives the terminal back to the shell, and returns when the shell
+	// has given it back.
+	Suspend func() error
+
 	// Page shows a body in the person's pager.
 	Page func(ctx context.Context, f *inspect.Flow, part Part, term Terminal) error
 
