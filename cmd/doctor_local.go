@@ -2,15 +2,18 @@ package cmd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hookrelay/hook/tunnel"
 )
@@ -37,6 +40,9 @@ func (d *doctor) target(ctx context.Context) error {
 		d.loopback(ctx, target.Port())
 	}
 	switch {
+	case err == nil && speaksTLS(ctx, target):
+		d.add("target", broken, "hook listen "+encrypted(target)+", with --cacert FILE or -k where it signs its own certificate",
+			"%s takes connections and speaks TLS: what is sent to it in clear text is not answered", target)
 	case err == nil:
 		d.add("target", healthy, "", "%s takes connections", target)
 	case target.Loopback() && inContainer():
@@ -45,6 +51,33 @@ func (d *doctor) target(ctx context.Context) error {
 		d.add("target", broken, "start the application; hook listen may be started before it, and waits", "%v", err)
 	}
 	return nil
+}
+
+// tlsPatience bounds the question: an application that does not know TLS may
+// wait for the rest of a line.
+const tlsPatience = time.Second
+
+// encrypted is a target in clear text as https; others are as they are.
+func encrypted(t tunnel.Target) string { return strings.Replace(t.String(), "http://", "https://", 1) }
+
+// speaksTLS tells whether a target given as http answers a TLS handshake.
+// Servers of Node close a connection in clear text without a word, and a
+// listener then sees nothing but that.
+func speaksTLS(ctx context.Context, t tunnel.Target) bool {
+	u, err := url.Parse(t.String())
+	if err != nil || u.Scheme != "http" || u.Host == "" || t.Port() == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, tlsPatience)
+	defer cancel()
+	// Whose certificate it is does not matter: nothing is sent.
+	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), strconv.Itoa(t.Port())))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // loopback says what listens on both addresses that localhost means.
