@@ -187,7 +187,7 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 		target = f.target
 	}
 	now := time.Now()
-	again, gone := f.unreached(d, err, target, now)
+	again, written, gone := f.unreached(d, err, target, now)
 	brief := f.brief && f.recorder == nil
 	if brief && err == nil {
 		return
@@ -195,7 +195,7 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 	if flow = flow.Ended(target, r, err, took); brief {
 		flow = flow.Identified(cmp.Or(f.provider, flow.Provider))
 	}
-	if f.recorder != nil && !again {
+	if f.recorder != nil && !written {
 		f.recorder.End(flow)
 	}
 	f.tell(inspect.End{At: now, Flow: flow, Again: again})
@@ -205,27 +205,29 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 }
 
 // unreached books whether the target could be reached: again is true where it
-// could not, as the time before; gone where it is the first to say so.
-func (f *flows) unreached(d *tunnel.Delivery, err error, target string, now time.Time) (again, gone bool) {
+// could not, as the time before; written where the history has it with all that
+// is known; gone where it is the first to say so.
+func (f *flows) unreached(d *tunnel.Delivery, err error, target string, now time.Time) (again, written, gone bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	failure := tunnel.AsFailure(err)
 	if failure == nil || !failure.Kind.Unreachable() {
 		delete(f.voids, d.ID)
 		delete(f.away, target)
-		return false, false
+		return false, false, false
 	}
 	gone = !f.away[target]
 	f.away[target] = true
 	v := f.voids[d.ID]
-	if v != nil && v.number == d.Attempt && v.seq == d.Seq && v.kind == failure.Kind && now.Sub(v.at) < voidAge {
-		return true, gone
+	again = v != nil && v.number == d.Attempt && v.kind == failure.Kind && now.Sub(v.at) < voidAge
+	if again && v.seq == d.Seq {
+		return true, true, gone
 	}
 	if len(f.voids) >= maxVoids { // some were deleted at the relay, unseen
 		clear(f.voids)
 	}
 	f.voids[d.ID] = &void{number: d.Attempt, seq: d.Seq, kind: failure.Kind, at: now}
-	return false, gone
+	return again, false, gone
 }
 
 // settledAgain tells whether the relay said of a void attempt what it said

@@ -23,7 +23,7 @@ func TestATargetThatStaysDownFillsNothing(t *testing.T) {
 	var out strings.Builder
 	lines := inspect.NewLines(&out, false)
 	f := newFlows(lines, rec.Recorder, "", "http://localhost:1")
-	d := &tunnel.Delivery{ID: tunnel.NewID(time.Now()), Attempt: 1, Seq: 7, Method: "POST", Target: "/b", URL: "http://x/b", Body: []byte(strings.Repeat("x", 1000))}
+	d := &tunnel.Delivery{ID: tunnel.NewID(time.Now()), Attempt: 1, Method: "POST", Target: "/b", URL: "http://x/b", Body: []byte(strings.Repeat("x", 1000))}
 	down := &tunnel.Failure{Kind: tunnel.Refused, Detail: "nothing listens there"}
 	try := func(r *tunnel.Result, err error) {
 		f.Begin(d)
@@ -33,7 +33,10 @@ func TestATargetThatStaysDownFillsNothing(t *testing.T) {
 		f.End(d, r, err, time.Millisecond)
 	}
 	const tries = 500
-	for range tries {
+	for i := range tries {
+		if i == 1 {
+			d.Seq = 7 // it was passed on live, and is queued now
+		}
 		try(nil, down)
 		f.tunnelEvent(tunnel.Settlement{ID: d.ID, Attempt: 1, Fate: tunnel.Forgotten})
 	}
@@ -69,6 +72,9 @@ func TestATargetThatStaysDownFillsNothing(t *testing.T) {
 	flow, err := h.Find(d.ID.String())
 	if err != nil || len(flow.Attempts) != 2 {
 		t.Fatalf("%+v, %v", flow, err)
+	}
+	if flow.Delivery.Seq != 7 {
+		t.Errorf("its place in the queue is %d", flow.Delivery.Seq)
 	}
 	if a := flow.Attempts[0]; a.Result == nil || a.Result.Status != 200 || a.Settled == nil || a.Settled.Fate != "completed" {
 		t.Errorf("the first attempt: %+v", a)
