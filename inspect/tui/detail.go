@@ -44,7 +44,7 @@ type detail struct {
 
 	find string // in lower case
 	hits []int  // lines with it
-	hit  int    // the one where the cursor is
+	hit  int    // the one where the cursor is; -1: none yet
 
 	lines []line
 	made  linesKey
@@ -193,7 +193,7 @@ func (m *Model) detailParts(f frames) []part {
 		l := lines[i]
 		if d.find != "" {
 			r := hit
-			if len(d.hits) > 0 && d.hits[min(d.hit, len(d.hits)-1)] == i {
+			if d.hit >= 0 && len(d.hits) > 0 && d.hits[min(d.hit, len(d.hits)-1)] == i {
 				r = hitNow
 			}
 			l, _ = l.mark(d.find, r)

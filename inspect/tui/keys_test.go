@@ -322,3 +322,17 @@ func TestSuspend(t *testing.T) {
 		t.Errorf("a command: %v; stopped %d times", cmd != nil, stopped)
 	}
 }
+
+// What is searched for is not on this page of the detail, and is on the next.
+func TestASearchThatFindsOnAnotherTab(t *testing.T) {
+	d := listening(t, 80, 24, Options{})
+	d.keys("g", "enter", "1", "/")
+	d.types("content-type")
+	d.keys("enter")
+	d.has("is not on this page")
+	d.keys("2")
+	d.has("Content-Type")
+	d.frame()
+	d.keys("n")
+	d.has("1 of ")
+}
