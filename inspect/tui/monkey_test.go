@@ -2,6 +2,7 @@ package tui
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -10,7 +11,12 @@ import (
 // TestMonkey presses keys, clicks, resizes and lets webhooks come, at random:
 // every frame keeps to the screen.
 func TestMonkey(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
+	for seed := range uint64(8) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { monkey(t, rand.New(rand.NewPCG(seed, 2))) })
+	}
+}
+
+func monkey(t *testing.T, r *rand.Rand) {
 	var all []string
 	for _, a := range table() {
 		for _, k := range a.keys {
