@@ -200,11 +200,11 @@ func (c *slimClient) failure(ctx context.Context, err, writeErr error, begun boo
 		}
 		return &Failure{TimedOut, fmt.Sprintf("no answer within %s", c.timeout)}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &Failure{Reset, "the application closed the connection " + where}
+		return &Failure{Reset, "the application closed it " + where}
 	case writeErr != nil && !begun:
 		err = writeErr
 	}
-	return &Failure{Reset, "the connection broke " + where + ": " + cause(err)}
+	return &Failure{Reset, where + ": " + cause(err)}
 }
 
 // ended is what an attempt comes to when ctx ends it.
