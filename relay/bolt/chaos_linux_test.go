@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -398,4 +399,35 @@ func checkTrace(t *testing.T, r io.Reader) {
 		t.Fatalf("%d acknowledgements, %d body files and %d commits of the database in the trace", acks, files, saves)
 	}
 	t.Logf("%d acknowledgements, %d body files, each after its syncs; %d commits of the database", acks, files, saves)
+}
+
+// TestDrainingAFullDisk settles what is stored while nothing else frees any
+// space: that goes on to the end, and intake opens again.
+func TestDrainingAFullDisk(t *testing.T) {
+	chaos(t)
+	dir, _ := mount(t, "-t", "tmpfs", "-o", "size=48m", "tmpfs")
+	s := open(t, filepath.Join(dir, "data"), Options{MinFree: off})
+	id := create(t, s, 1)
+	acked := fillUp(t, s, id)
+	ctx := context.Background()
+	for ids := range slices.Chunk(acked, 50) {
+		list := make([]relay.Settlement, len(ids))
+		for i, id := range ids {
+			list[i] = relay.Settlement{ID: id, Outcome: relay.Done, Attempts: 1, At: start}
+		}
+		if err := s.Settle(ctx, id, 0, list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := time.Now()
+	for s.Writable(ctx) != nil {
+		if time.Since(begin) > 5*time.Second {
+			t.Fatal("not writable 5 s after everything was settled")
+		}
+		time.Sleep(10 * time.Millisecond) // polls as a probe of readiness does
+	}
+	if _, err := s.Push(ctx, id, testPush(1<<20), bytes.NewReader(body1k())); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d settled, writable again after %v", len(acked), time.Since(begin).Round(time.Millisecond))
 }

@@ -231,15 +231,15 @@ func (s *Store) transact(ops []*op) error {
 	if err := s.stopped(); err != nil {
 		return err
 	}
-	saves := s.journal == nil
+	saves, grows := s.journal == nil, false
 	for _, o := range ops {
-		saves = saves || o.saves
+		saves, grows = saves || o.saves, grows || o.grows
 	}
 	b, err := s.apply(ops)
 	if err != nil || b.log.empty() {
 		return err
 	}
-	if saves || !s.journal.fits(b.log) {
+	if saves || !s.journal.fits(b.log, grows) {
 		err = s.checkpoint()
 	} else {
 		err = s.note(b.log)

@@ -142,8 +142,16 @@ func (j *journal) sync() error {
 	return datasync(j.file)
 }
 
-// fits tells whether c has room behind what is there.
-func (j *journal) fits(c changes) bool { return j.at+int64(len(c)) <= j.size }
+// fits tells whether c has room behind what is there. What takes space leaves a
+// quarter of the journal to what makes some: on a full disk the database cannot
+// be written, and deliveries that have ended are all that can change that.
+func (j *journal) fits(c changes, grows bool) bool {
+	room := j.size
+	if grows {
+		room -= room / 4
+	}
+	return j.at+int64(len(c)) <= room
+}
 
 // errUnsynced is a failed sync: what the disk holds is unknown from then on.
 var errUnsynced = errors.New("syncing the journal")
