@@ -36,6 +36,7 @@ type flows struct {
 	old    []string             // keys of seen, oldest first
 	voids  map[tunnel.ID]*void
 	away   map[string]bool // targets among several of which was said that they cannot be reached
+	known  map[string]bool // targets that have answered, or of which was said that they do not
 }
 
 // void is an attempt whose target could not be reached. While one of several
@@ -64,7 +65,7 @@ func newFlows(sink inspect.Sink, recorder *inspect.Recorder, provider, target st
 	return &flows{
 		sink: sink, recorder: recorder, provider: provider, target: target,
 		open: make(map[tunnel.ID]*inspect.Flow), routed: make(map[tunnel.ID]string), seen: make(map[string]tunnel.ID),
-		voids: make(map[tunnel.ID]*void), away: make(map[string]bool),
+		voids: make(map[tunnel.ID]*void), away: make(map[string]bool), known: make(map[string]bool),
 	}
 }
 
@@ -188,6 +189,7 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 	}
 	now := time.Now()
 	again, written, gone := f.unreached(d, err, target, now)
+	mute := f.mute(target, r, err)
 	brief := f.brief && f.recorder == nil
 	if brief && err == nil {
 		return
@@ -202,6 +204,23 @@ func (f *flows) End(d *tunnel.Delivery, r *tunnel.Result, err error, took time.D
 	if gone && chosen && !f.live {
 		f.notice(target + " cannot be reached: what is for it waits at the relay and is tried every 2s")
 	}
+	if mute {
+		f.notice(fmt.Sprintf("%s takes connections and has answered nothing yet: \"hook doctor %s\" tells whether it speaks TLS", target, target))
+	}
+}
+
+// mute tells, once, that a target which is spoken to in clear text breaks off
+// without ever having answered: it may be waiting for TLS.
+func (f *flows) mute(target string, r *tunnel.Result, err error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	failure := tunnel.AsFailure(err)
+	silent := failure != nil && failure.Kind == tunnel.Reset && strings.HasPrefix(target, "http://")
+	said := f.known[target]
+	if silent || r != nil && r.By == tunnel.ByApplication {
+		f.known[target] = true
+	}
+	return silent && !said
 }
 
 // unreached books whether the target could be reached: again is true where it

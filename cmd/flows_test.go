@@ -83,3 +83,29 @@ func TestATargetThatStaysDownFillsNothing(t *testing.T) {
 		t.Errorf("the second attempt: %+v", a)
 	}
 }
+
+// An application that breaks off without ever having answered may want TLS.
+// That is said once, and not of one that has answered.
+func TestATargetThatNeverAnswered(t *testing.T) {
+	var out strings.Builder
+	f := newFlows(inspect.NewLines(&out, false), nil, "", "http://localhost:3000")
+	try := func(r *tunnel.Result, err error) string {
+		out.Reset()
+		d := &tunnel.Delivery{ID: tunnel.NewID(time.Now()), Attempt: 1, Method: "POST", Target: "/", URL: "http://x/"}
+		f.Begin(d)
+		f.End(d, r, err, time.Millisecond)
+		return out.String()
+	}
+	broken := &tunnel.Failure{Kind: tunnel.Reset, Detail: "the application closed it before it answered"}
+	if got := try(nil, broken); !strings.Contains(got, "\"hook doctor http://localhost:3000\"") {
+		t.Errorf("the first: %s", got)
+	}
+	if got := try(nil, broken); strings.Contains(got, "doctor") {
+		t.Errorf("the second: %s", got)
+	}
+	f = newFlows(inspect.NewLines(&out, false), nil, "", "http://localhost:3000")
+	try(&tunnel.Result{Status: 200, By: tunnel.ByApplication}, nil)
+	if got := try(nil, broken); strings.Contains(got, "doctor") {
+		t.Errorf("after an answer: %s", got)
+	}
+}
