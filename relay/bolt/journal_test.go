@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/hookrelay/hook/relay"
 	"github.com/hookrelay/hook/tunnel"
 )
@@ -382,4 +384,29 @@ func FuzzJournal(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// A database from before there was a journal is taken up.
+func TestDatabaseWithoutAMark(t *testing.T) {
+	s := open(t, t.TempDir(), unsaved)
+	id := create(t, s, 1)
+	want := []tunnel.ID{push(t, s, id, 1), push(t, s, id, 2)}
+	s.Close()
+	if err := os.Remove(filepath.Join(s.dir, journalName)); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(filepath.Join(s.dir, fileName), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(bucketMeta)).Delete([]byte(markKey)) }); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	var log bytes.Buffer
+	s = open(t, s.dir, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	want = append(want, push(t, s, id, 3))
+	if got := pending(t, open(t, crashed(t, s.dir), Options{}), id); fmt.Sprint(got) != fmt.Sprint(want) || log.Len() > 0 {
+		t.Fatalf("%v, want %v; log %q", got, want, log.String())
+	}
 }
