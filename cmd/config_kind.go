@@ -1,8 +1,10 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,8 +98,9 @@ func (s *setting) check(text string, known func(secret string) bool) error {
 		_, err := parseDuration(text)
 		return bad("write it like 30s, 15m, 72h or 7d", err)
 	case kindCount:
-		if n, err := strconv.ParseUint(text, 10, 31); err != nil || strconv.FormatUint(n, 10) != text {
-			return bad("write a number, like 3", errors.New("that is no number from 0 to 2147483647"))
+		most := cmp.Or(s.most, math.MaxInt32)
+		if n, err := strconv.ParseUint(text, 10, 31); err != nil || strconv.FormatUint(n, 10) != text || int(n) < s.least || int(n) > most {
+			return bad("write a number, like 3", fmt.Errorf("that is no number from %d to %d", s.least, most))
 		}
 	case kindBool:
 		if text != "true" && text != "false" {

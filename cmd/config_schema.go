@@ -62,7 +62,10 @@ func (s *setting) schema() map[string]any {
 	case s.kind == kindBool:
 		m["type"] = "boolean"
 	case s.kind == kindCount:
-		m["type"], m["minimum"] = "integer", 0
+		m["type"], m["minimum"] = "integer", s.least
+		if s.most > 0 {
+			m["maximum"] = s.most
+		}
 	case s.kind == kindChoice:
 		m["enum"] = s.words
 	case s.kind == kindOutput:

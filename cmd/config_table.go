@@ -17,6 +17,8 @@ type setting struct {
 	env   string   // variable that sets it; "": none
 	kind  kind
 	words []string // what a choice may be
+	least int      // of a count
+	most  int      // of a count; 0: as it fits
 	help  string
 
 	// risk says why a value takes effect only in a file that is trusted; "":
@@ -52,6 +54,7 @@ func settings() []setting {
 		{path: "host_header", flag: "host-header", kind: kindHost, help: "Host the application sees: rewrite, preserve or a value"},
 		{path: "path", flag: "path", kind: kindPath, help: "prefix to put before the path of every webhook"},
 		{path: "timeout", flag: "timeout", env: "HOOK_TIMEOUT", kind: kindDuration, help: "how long the application may take"},
+		{path: "concurrency", flag: "concurrency", kind: kindCount, least: 1, most: tunnel.DefaultDeliveries, help: "how many webhooks the application gets at once, 1 to 64"},
 		{path: "insecure", flag: "insecure", kind: kindBool, help: "do not check the target's TLS certificate", risk: insecureRisk},
 		{path: "cacert", flag: "cacert", kind: kindText, help: "certificate authority of the target, PEM file", risk: always("it decides which target is believed")},
 		{path: "ttl", flag: "ttl", env: "HOOK_TTL", kind: kindDuration, help: "the endpoint expires after this time"},

@@ -31,6 +31,7 @@ type listenOptions struct {
 	typed           func(flag string) bool // on the command line
 
 	timeout     time.Duration
+	concurrency int
 	headers     []string
 	hostHeader  string
 	path        string
@@ -110,6 +111,7 @@ run once the URL is there, with it in HOOK_URL, and both end together.`,
 	f.BoolVar(&o.fresh, "new", false, "make a new endpoint instead of the remembered one")
 	o.terms(c)
 	durationVar(f, &o.timeout, "timeout", tunnel.ForwardTimeout, "how long the application may take; 0 for no limit")
+	f.IntVar(&o.concurrency, "concurrency", tunnel.DefaultDeliveries, "how many webhooks the application gets at once; 1 for a server that takes one at a time")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "\"Name: value\" to set on the way to the application, \"Name:\" to leave out; repeatable")
 	f.StringVar(&o.hostHeader, "host-header", "rewrite", "Host the application sees: rewrite (the target's), preserve (the public one) or a value")
 	f.StringVar(&o.path, "path", "", "prefix to put before the path of every webhook")

@@ -18,6 +18,9 @@ import (
 
 // runListen brings a listener up and keeps it until ctx ends.
 func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
+	if o.concurrency < 1 || o.concurrency > tunnel.DefaultDeliveries {
+		return usage(fmt.Sprintf("hook listen 3000 --concurrency 1, up to %d", tunnel.DefaultDeliveries), "--concurrency %d", o.concurrency)
+	}
 	line, err := o.line(env)
 	if err != nil {
 		return err
@@ -83,7 +86,8 @@ func runListen(ctx context.Context, env *Env, o *listenOptions) (err error) {
 		Endpoint: k.ID, Name: "hook/" + stamp().Version,
 		Handler: stage.Chain(line.last, stage.Record(l.flows), stage.Identify(o.signing.provider), signatures.verify, signatures.filter, line.filter,
 			signatures.handshake, signatures.block, line.mock, line.exec, line.chaos, line.route),
-		Probe: line.probe, Spared: line.spared, Events: l.event, NoRetry: o.noRetry,
+		Window: tunnel.Window{Deliveries: o.concurrency},
+		Probe:  line.probe, Spared: line.spared, Events: l.event, NoRetry: o.noRetry,
 	})
 	return l.run(ctx)
 }
