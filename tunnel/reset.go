@@ -1,10 +1,6 @@
 package tunnel
 
-import (
-	"bufio"
-	"net"
-	"net/http"
-)
+import "net"
 
 // resetter is a Conn that can be told that its link is dead. Its end is then a
 // reset: a goodbye would wait behind what the other side does not acknowledge,
@@ -33,16 +29,4 @@ func resetAtClose(conn net.Conn) {
 			return
 		}
 	}
-}
-
-// taker keeps the connection that is taken over from net/http.
-type taker struct {
-	http.ResponseWriter
-	conn net.Conn
-}
-
-// Hijack implements http.Hijacker.
-func (t *taker) Hijack() (conn net.Conn, rw *bufio.ReadWriter, err error) {
-	t.conn, rw, err = http.NewResponseController(t.ResponseWriter).Hijack()
-	return t.conn, rw, err
 }

@@ -86,12 +86,11 @@ func AcceptWebSocket(w http.ResponseWriter, r *http.Request) (Conn, error) {
 		return nil, ErrVersion
 	}
 	g := new(gather)
-	t := &taker{ResponseWriter: &gathering{w, g}}
-	ws, err := websocket.Accept(t, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
+	ws, err := websocket.Accept(&gathering{w, g}, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
 		return nil, err
 	}
-	conn := newWebSocket(ws, t.conn)
+	conn := newWebSocket(ws, g.conn)
 	conn.gather = g
 	return conn, nil
 }
